@@ -1,0 +1,1 @@
+"""Which groups of training examples act together in what a fine-tuned language model predicts."""

@@ -1,0 +1,115 @@
+"""The masks of a study: what is trained on, and what is held out to judge the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spex_data.errors import MaskError
+from spex_data.masks.distribution import MaskDistribution, Scheme
+from spex_data.masks.streams import ENUMERABLE, candidates
+
+_PATIENCE = 100_000
+"""So many repeats in a row mean that the distribution has no more masks to give."""
+
+
+@dataclass(frozen=True)
+class MaskDesign:
+    """Masks drawn for a study; the first m of a larger design are the smaller design's.
+
+    Attributes:
+        distribution: What they are drawn from.
+        seed: The study's seed.
+        training: bool[m, n_groups], decoded from; no two alike, none held out.
+        heldout: bool[h, n_groups], drawn first from a stream of their own, never decoded from.
+        training_draws: int64[m], each mask's draw number, which names its training seed.
+        heldout_draws: int64[h].
+        exhaustive: Whether training and held-out masks together are all 2^n.
+    """
+
+    distribution: MaskDistribution
+    seed: int
+    training: NDArray[np.bool_]
+    heldout: NDArray[np.bool_]
+    training_draws: NDArray[np.int64]
+    heldout_draws: NDArray[np.int64]
+    exhaustive: bool
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups."""
+        return self.distribution.n_groups
+
+
+def design_masks(
+    n_groups: int,
+    *,
+    budget: int,
+    scheme: Scheme = "bernoulli",
+    p: float = 0.5,
+    heldout: int = 64,
+    seed: int = 0,
+    group_keys: Sequence[str] | None = None,
+) -> MaskDesign:
+    """Draws the held-out masks, then the training masks, skipping repeats and held-out ones.
+
+    Args:
+        n_groups: Number of groups n, at least 2.
+        budget: Number of training masks, at least n + 2; more than there are gives all there are.
+        scheme: "bernoulli" or "stratified".
+        p: Probability that a group is present (bernoulli).
+        heldout: Number of held-out masks; at most 2^n / 4 are taken.
+        seed: The study's seed.
+        group_keys: Identity of each group, of which no two are alike; its position where not given.
+
+    Returns:
+        A MaskDesign.
+
+    Raises:
+        MaskError: Fewer than 2 groups, a budget below n + 2, or a p so extreme that masks run out.
+    """
+    if n_groups < 2:
+        raise MaskError(f"is {n_groups}", where="number of groups", instead="make at least 2 groups")
+    if budget < n_groups + 2:
+        raise MaskError(
+            f"is {budget} for {n_groups} groups",
+            where="masks.budget",
+            instead=f"write at least {n_groups + 2} (n + 2), or {{alpha: 4}} for 4 n log2 n",
+        )
+    distribution = MaskDistribution(scheme, n_groups, p)
+    keys = [str(i) for i in range(n_groups)] if group_keys is None else list(group_keys)
+    held = min(heldout, 2**n_groups // 4) if n_groups < 60 else heldout
+    seen: set[bytes] = set()
+    heldout_masks, heldout_draws = _distinct(distribution, keys, held, seed, "heldout", seen)
+    masks, draws = _distinct(distribution, keys, budget, seed, "training", seen)
+    exhaustive = n_groups < 60 and len(masks) + len(heldout_masks) == 2**n_groups
+    return MaskDesign(distribution, seed, masks, heldout_masks, draws, heldout_draws, exhaustive)
+
+
+def _distinct(
+    distribution: MaskDistribution, keys: Sequence[str], count: int, seed: int, stream: str, seen: set[bytes]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """The first `count` masks of a stream that are not in `seen`, which they join."""
+    masks: list[NDArray[np.bool_]] = []
+    draws: list[int] = []
+    repeats = 0
+    source = candidates(distribution, keys, seed=seed, stream=stream)
+    while len(masks) < count and (drawn := next(source, None)) is not None:
+        draw, mask = drawn
+        key = np.packbits(mask).tobytes()
+        repeats = repeats + 1 if key in seen else 0
+        if repeats == 0:
+            seen.add(key)
+            masks.append(mask)
+            draws.append(draw)
+        elif repeats > _PATIENCE and distribution.n_groups > ENUMERABLE:
+            raise MaskError(
+                f"gives only {len(masks)} different masks, {count} are wanted",
+                where=f"masks.p = {distribution.p}",
+                instead="write a p nearer to 0.5 or a smaller masks.budget",
+            )
+    stacked = np.array(masks, dtype=np.bool_).reshape(len(masks), distribution.n_groups)
+    return stacked, np.array(draws, dtype=np.int64)

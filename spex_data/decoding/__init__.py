@@ -1,0 +1,8 @@
+"""From masks and values to a sparse expansion of the set function, one algorithm a module."""
+
+from spex_data.decoding.interactions import Interaction
+from spex_data.decoding.protocol import Decoder
+from spex_data.decoding.registry import DEFAULT, NAMES, decoder
+from spex_data.decoding.result import Decoded, Diagnostics
+
+__all__ = ["DEFAULT", "NAMES", "Decoded", "Decoder", "Diagnostics", "Interaction", "decoder"]

@@ -1,0 +1,42 @@
+"""Ridge regression on single groups, the datamodel (Ilyas et al. 2022) as a baseline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spex_data.decoding.interactions import support_fit
+from spex_data.decoding.problem import Problem
+from spex_data.decoding.result import TargetFit
+from spex_data.decoding.ridge import ridge
+from spex_data.spectra import parity_matrix
+
+
+@dataclass(frozen=True)
+class Linear:
+    """f(m) = b + sum of w_i m_i, with ridge's penalty chosen by leave-one-out for each target."""
+
+    max_order: int = 1
+    seed: int = 0
+    num_threads: int = 1
+
+    def fit(self, problem: Problem) -> list[TargetFit]:
+        """All targets from one decomposition of the masks."""
+        terms = [(group,) for group in range(problem.n_groups)]
+        fitted = ridge(parity_matrix(problem.masks, terms), problem.values)
+        total = ((problem.values - problem.values.mean(axis=0)) ** 2).sum(axis=0)
+        score = 1.0 - (fitted.loo_residuals**2).sum(axis=0) / total
+        found = []
+        for target in range(problem.n_targets):
+            support = support_fit(problem.n_groups, terms, fitted, target)
+            found.append(
+                TargetFit(
+                    support.expansion,
+                    support,
+                    cv_r2=float(score[target]),
+                    scores={"linear": float(score[target])},
+                    settings={"penalty": float(np.round(support.penalty, 12))},
+                )
+            )
+        return found

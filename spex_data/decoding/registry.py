@@ -1,0 +1,103 @@
+"""Decoders by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spex_data.decoding.linear import Linear
+from spex_data.decoding.problem import Problem, checked_problem
+from spex_data.decoding.protocol import Algorithm, Decoder
+from spex_data.decoding.proxyspex import ProxySpex
+from spex_data.decoding.result import Decoded, TargetFit
+from spex_data.errors import DecodingError
+from spex_data.masks import MaskDesign, MaskDistribution
+from spex_data.spectra import FourierExpansion
+
+_ALGORITHMS: dict[str, Callable[..., Algorithm]] = {"proxyspex": ProxySpex, "linear": Linear}
+NAMES: tuple[str, ...] = tuple(_ALGORITHMS)
+DEFAULT = "proxyspex"
+
+
+def decoder(name: str = DEFAULT, *, max_order: int = 3, seed: int = 0, **options: object) -> Decoder:
+    """The decoder of a name.
+
+    Args:
+        name: One of NAMES.
+        max_order: Largest set in the expansion; `linear` has order 1 always.
+        seed: Of folds and whatever else is drawn.
+        options: The algorithm's own, such as num_threads, or grid="paper" of `proxyspex`.
+
+    Returns:
+        A Decoder; it does no work before `decode`.
+
+    Raises:
+        DecodingError: An unknown name or option, or an order below 1.
+    """
+    if name not in _ALGORITHMS:
+        near = get_close_matches(name, NAMES, n=1)
+        raise DecodingError(
+            f"is {name!r}",
+            where="decoding.method",
+            instead=f"did you mean {near[0]}?" if near else f"write one of {', '.join(NAMES)}",
+        )
+    if max_order < 1:
+        raise DecodingError(f"is {max_order}", where="decoding.max_order", instead="write 1 or more")
+    algorithm = _ALGORITHMS[name]
+    known = [field.name for field in fields(algorithm)]  # type: ignore[arg-type]
+    for option in options:
+        if option not in known:
+            raise DecodingError(
+                f"is not an option of {name}", where=option, instead=f"write one of {', '.join(known)}"
+            )
+    return CheckingDecoder(name, algorithm(max_order=max_order, seed=seed, **options))
+
+
+@dataclass(frozen=True)
+class CheckingDecoder:
+    """An algorithm behind the checks that all share, and the cases that leave it nothing to do.
+
+    Attributes:
+        name: The algorithm's name.
+        algorithm: What fits targets whose values differ.
+    """
+
+    name: str
+    algorithm: Algorithm
+
+    def decode(
+        self,
+        masks: ArrayLike,
+        values: ArrayLike,
+        *,
+        design: MaskDesign | MaskDistribution | None = None,
+        features: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Decoded:
+        """Decodes; see Decoder.decode."""
+        if features is not None:
+            raise DecodingError(
+                f"are given, and {self.name} cannot use them", where="features", instead="leave them out"
+            )
+        problem = checked_problem(masks, values, design=design, groups=groups)
+        spread = np.ptp(problem.values, axis=0)
+        varies = spread > 1e-12 * np.abs(problem.values).max(axis=0)
+        fits = [_constant(problem, target) for target in range(problem.n_targets)]
+        if varies.any():
+            # one group has a single contrast: there is nothing to choose
+            algorithm = self.algorithm if problem.n_groups > 1 else Linear()
+            found = algorithm.fit(replace(problem, values=problem.values[:, varies]))
+            for target, fit in zip(np.flatnonzero(varies), found, strict=True):
+                fits[target] = fit
+        return Decoded(
+            self.name, problem.distribution, problem.masks, tuple(fits), problem.n_rows, problem.single
+        )
+
+
+def _constant(problem: Problem, target: int) -> TargetFit:
+    mean = problem.values[:, [target]].mean(axis=0)
+    return TargetFit(FourierExpansion(problem.n_groups, ((),), mean))

@@ -1,0 +1,24 @@
+"""Sparse expansions of set functions, and what is read off them exactly."""
+
+from spex_data.spectra.expansions import FourierExpansion, MoebiusExpansion, ParityMoment
+from spex_data.spectra.pair_kinds import PAIR_KINDS, Corners, PairKind, corner_means, pair_kind
+from spex_data.spectra.superset_sums import MAX_TERMS, superset_matrix, superset_sums
+from spex_data.spectra.terms import Term, canonical, parity_matrix, unique_rows
+
+__all__ = [
+    "MAX_TERMS",
+    "PAIR_KINDS",
+    "Corners",
+    "FourierExpansion",
+    "MoebiusExpansion",
+    "PairKind",
+    "ParityMoment",
+    "Term",
+    "canonical",
+    "corner_means",
+    "pair_kind",
+    "parity_matrix",
+    "superset_matrix",
+    "superset_sums",
+    "unique_rows",
+]

@@ -1,0 +1,43 @@
+"""Fine-tuning LoRA adapters on subsets: the recipe, the one-adapter reference, banks of adapters.
+
+What needs torch is imported when it is first asked for, so that a study's configuration needs none.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from spex_data.training.recipe import LoraRecipe
+
+if TYPE_CHECKING:
+    from spex_data.training.adapter_bank import AdapterBank
+    from spex_data.training.adapters import adapted
+    from spex_data.training.encoding import EncodedExamples, encode_examples
+    from spex_data.training.reference import finetune_one
+    from spex_data.training.train import train_adapters
+
+_HOMES = {
+    "AdapterBank": "adapter_bank",
+    "EncodedExamples": "encoding",
+    "adapted": "adapters",
+    "encode_examples": "encoding",
+    "finetune_one": "reference",
+    "train_adapters": "train",
+}
+
+__all__ = [
+    "AdapterBank",
+    "EncodedExamples",
+    "LoraRecipe",
+    "adapted",
+    "encode_examples",
+    "finetune_one",
+    "train_adapters",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,66 @@
+"""What a study says to people: documents, tables for the terminal, figures, and one page of HTML.
+
+Matplotlib, Jinja and the decoders are loaded only by the names that need them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from spex_data.reports.document import as_json, faithfulness_document, interactions_document
+from spex_data.reports.files import read_document, write_document
+from spex_data.reports.results import Effect, Results, TargetResult, read_results
+from spex_data.reports.tables import PlantedRow, interactions_table, places_table, planted_table
+from spex_data.reports.words import Belief, belief, summary
+
+if TYPE_CHECKING:
+    from spex_data.reports.figure_style import save_figure
+    from spex_data.reports.figures import effects_heatmap, predicted_against_actual
+    from spex_data.reports.graph_figure import interaction_graph
+    from spex_data.reports.html import render_report, write_report
+    from spex_data.reports.recovery import Recovery, recover_values
+
+_LATER = {
+    "save_figure": "figure_style",
+    "effects_heatmap": "figures",
+    "predicted_against_actual": "figures",
+    "interaction_graph": "graph_figure",
+    "render_report": "html",
+    "write_report": "html",
+    "Recovery": "recovery",
+    "recover_values": "recovery",
+}
+
+__all__ = [
+    "Belief",
+    "Effect",
+    "PlantedRow",
+    "Recovery",
+    "Results",
+    "TargetResult",
+    "as_json",
+    "belief",
+    "effects_heatmap",
+    "faithfulness_document",
+    "interaction_graph",
+    "interactions_document",
+    "interactions_table",
+    "places_table",
+    "planted_table",
+    "predicted_against_actual",
+    "read_document",
+    "read_results",
+    "recover_values",
+    "render_report",
+    "save_figure",
+    "summary",
+    "write_document",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

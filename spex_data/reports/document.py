@@ -1,0 +1,170 @@
+"""The documents of a run: interactions.json and faithfulness.json, where unknown is null and never 0."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from spex_data.errors import DecodingError
+
+if TYPE_CHECKING:
+    from spex_data.decoding import Decoded, Interaction
+    from spex_data.faithfulness import Faithfulness
+
+INDEX = "banzhaf"
+"""The mean discrete derivative under the study's own mask distribution."""
+MOST_MAIN_EFFECTS = 64
+"""Main effects kept of a target: pictures need all of them, and 64 is as many as one can look at."""
+
+
+def interactions_document(
+    *,
+    study: str,
+    group_names: Sequence[str],
+    target_names: Sequence[str],
+    decoded: Decoded,
+    faithfulness: Sequence[Faithfulness],
+    n_masks: int,
+    max_order: int = 3,
+    top: int = 20,
+) -> dict[str, Any]:
+    """What was found, as interactions.json holds it.
+
+    Args:
+        study: Name of the study.
+        group_names: Label of each group; the members of an interaction are places in this list.
+        target_names: t names.
+        decoded: The decoder's result for these targets.
+        faithfulness: One for each target; empty if nothing was held out.
+        n_masks: Masks decoded from.
+        max_order: Largest set reported.
+        top: Interactions of order 2 and more kept of each target, besides its main effects.
+
+    Returns:
+        A document of JSON types alone. Of each target, largest first: the main effects and the `top`
+        interactions, without those that have no finite value.
+    """
+    found = _by_target(decoded.interactions(max_order=max_order), len(target_names))
+    judged: Sequence[Faithfulness | None] = faithfulness or [None] * len(target_names)
+    names = [_text(name) for name in group_names]
+    return {
+        "study": _text(study),
+        "n_groups": len(names),
+        "groups": names,
+        "targets": [
+            {
+                "name": _text(name),
+                "method": str(decoded.method),
+                "n_masks": int(n_masks),
+                "r2": _number(one.r2 if one else None),
+                "spearman": _number(one.spearman if one else None),
+                "noise_ceiling": _number(one.noise_ceiling.value if one else None),
+                "interactions": [_entry(each, names) for each in _largest(interactions, top)],
+            }
+            for name, one, interactions in zip(target_names, judged, found, strict=True)
+        ],
+    }
+
+
+def faithfulness_document(
+    *, study: str, target_names: Sequence[str], faithfulness: Sequence[Faithfulness]
+) -> dict[str, Any]:
+    """How well the expansion predicts held-out masks, as faithfulness.json holds it.
+
+    Args:
+        study: Name of the study.
+        target_names: t names.
+        faithfulness: One for each target.
+    """
+    return {
+        "study": _text(study),
+        "targets": [
+            {
+                "name": _text(name),
+                "r2": _number(one.r2),
+                "spearman": _number(one.spearman),
+                "n_masks": _count(one.n_masks),
+                "n_seeds": _number(one.n_seeds),
+                "noise_ceiling": {
+                    "value": _number(one.noise_ceiling.value),
+                    "ci": _interval(one.noise_ceiling.ci),
+                    "signal_variance": _number(one.noise_ceiling.signal_variance),
+                    "seed_variance": _number(one.noise_ceiling.seed_variance),
+                    "n_masks": _count(one.noise_ceiling.n_masks),
+                    "n_seeds": _number(one.noise_ceiling.n_seeds),
+                },
+            }
+            for name, one in zip(target_names, faithfulness, strict=True)
+        ],
+    }
+
+
+def as_json(document: Mapping[str, Any]) -> str:
+    """Strict JSON in UTF-8, keys in the document's order, floats in their shortest exact form.
+
+    Raises:
+        ValueError: A number is not finite, which the documents here never hold.
+    """
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _by_target(found: Sequence[Any], n_targets: int) -> Sequence[Sequence[Interaction]]:
+    """One list a target, also from the flat list that values of a single target give."""
+    if n_targets == 1 and not (len(found) == 1 and isinstance(found[0], list | tuple)):
+        return [found]
+    if len(found) != n_targets:
+        raise DecodingError(
+            f"gives interactions of {len(found)} targets, and {n_targets} are named",
+            where="target_names",
+            instead="name every column of the values that were decoded",
+        )
+    return found
+
+
+def _largest(interactions: Sequence[Interaction], top: int) -> list[Interaction]:
+    ranked = sorted(
+        (one for one in interactions if one.members and math.isfinite(one.value)),
+        key=lambda one: (-abs(one.value), len(one.members), one.members),
+    )
+    mains = [one for one in ranked if len(one.members) == 1][:MOST_MAIN_EFFECTS]
+    together = [one for one in ranked if len(one.members) > 1][:top]
+    kept = {one.members for one in (*mains, *together)}
+    return [one for one in ranked if one.members in kept]
+
+
+def _entry(one: Interaction, names: Sequence[str]) -> dict[str, Any]:
+    members = [int(member) for member in one.members]
+    return {
+        "groups": [names[member] for member in members],
+        "members": members,
+        "order": len(members),
+        "index": INDEX,
+        "value": _number(one.value),
+        "ci": _interval(one.ci),
+        "moebius": _number(one.moebius),
+        "full": _number(one.full),
+        "kind": one.kind,
+        "verified": "not tested",
+    }
+
+
+def _number(value: float | None) -> float | None:
+    """A float, or None for what is unknown or not finite; -0.0 is written as 0.0."""
+    return None if value is None or not math.isfinite(value) else float(value) + 0.0
+
+
+def _count(value: int | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _interval(ci: tuple[float, float] | None) -> list[float] | None:
+    if ci is None or not all(math.isfinite(end) for end in ci):
+        return None
+    return [float(end) + 0.0 for end in ci]
+
+
+def _text(text: str) -> str:
+    """Lone surrogates, which no file can hold, become question marks."""
+    return text.encode("utf-8", "replace").decode()

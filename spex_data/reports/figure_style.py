@@ -1,0 +1,100 @@
+"""How figures look, and how they are saved: no global state, and the same bytes for the same figure."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from spex_data.reports.files import write_whole
+
+INK, MUTED, LINE, PAPER = "#1f2429", "#68717b", "#d3d9df", "#ffffff"
+HELPS, HURTS = "#0072b2", "#d55e00"
+"""Blue and vermilion of Okabe and Ito's palette, which colour-blind readers tell apart."""
+FONT = "DejaVu Sans"
+RESOLUTION = 160
+"""Dots an inch of PNG files."""
+
+_STYLE: Any = {
+    "font.family": FONT,
+    "font.size": 10.0,
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 11.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "figure.facecolor": PAPER,
+    "axes.facecolor": PAPER,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "spex-data",
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """The style of every figure here, while it is drawn or saved; what others set is untouched afterwards."""
+    fonts = logging.getLogger("matplotlib.font_manager")
+    level = fonts.level
+    fonts.setLevel(logging.ERROR)
+    try:
+        with matplotlib.rc_context(_STYLE):
+            yield
+    finally:
+        fonts.setLevel(level)
+
+
+def blank_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure with one pair of axes, in inches; call it inside `house_style`."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
+
+
+def save_figure(figure: Figure, directory: str | Path, name: str) -> tuple[Path, Path]:
+    """Saves a figure as PNG and as SVG; the same figure gives the same bytes.
+
+    Args:
+        figure: Of this package.
+        directory: Made if it is not there.
+        name: Of the files, without suffix.
+
+    Returns:
+        The PNG and the SVG file.
+
+    Raises:
+        StoreError: The disk is full or read-only.
+    """
+    written = Path(directory) / f"{name}.png", Path(directory) / f"{name}.svg"
+    write_whole(written[0], figure_bytes(figure, "png"))
+    write_whole(written[1], figure_bytes(figure, "svg"))
+    return written
+
+
+def figure_bytes(figure: Figure, kind: str) -> bytes:
+    """A figure as the bytes of a file.
+
+    Args:
+        figure: Of this package.
+        kind: "png" or "svg"; in SVG text stays text.
+    """
+    buffer = BytesIO()
+    undated = {"Date": None, "Creator": "spex-data"} if kind == "svg" else {"Software": "spex-data"}
+    with house_style():
+        figure.savefig(buffer, format=kind, dpi=RESOLUTION, metadata=undated)
+    return buffer.getvalue()

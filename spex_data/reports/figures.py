@@ -1,0 +1,165 @@
+"""Pictures across masks and across targets: predicted against actual, and the heat map of main effects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from spex_data.reports.figure_style import HELPS, INK, LINE, MUTED, blank_figure, house_style
+from spex_data.reports.labels import decimals, inert, share, shorten, signed
+from spex_data.reports.results import Results, read_results
+from spex_data.reports.words import unit_words
+
+MOST_GROUPS, MOST_TARGETS = 64, 64
+"""Rows and columns of a heat map; beyond that those with the largest effects are shown."""
+MOST_NUMBERS = 24
+"""Rows and columns up to which a heat map's cells hold their numbers."""
+_HURTS_TO_HELPS = ("#a84a00", "#f0b58a", "#f4f4f4", "#8fc0e0", "#00588a")
+_MINUS = "\u2212"
+
+
+def predicted_against_actual(
+    actual: ArrayLike,
+    predicted: ArrayLike,
+    *,
+    target: str = "",
+    unit: str = "value",
+    r2: float | None = None,
+    noise_ceiling: float | None = None,
+    seed_sd: float | None = None,
+) -> Figure:
+    """What the expansion says of held-out masks against what was measured.
+
+    Args:
+        actual: float[h], mean over seeds; masks that are not finite here or in `predicted` are left out.
+        predicted: float[h], in the same unit.
+        target: Name for the title.
+        unit: What the values are, such as "log-odds".
+        r2: Named in the title when known.
+        noise_ceiling: Named in the title when known.
+        seed_sd: Standard deviation that training seeds leave in `actual`; drawn as a band when known.
+    """
+    actual, predicted = np.asarray(actual, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    known = np.isfinite(actual) & np.isfinite(predicted)
+    with house_style():
+        figure, axes = blank_figure(4.6, 4.4)
+        low, high = _range(np.concatenate([actual[known], predicted[known]]))
+        ends = np.array([low, high])
+        if seed_sd:
+            axes.fill_between(
+                ends,
+                ends - seed_sd,
+                ends + seed_sd,
+                color=LINE,
+                alpha=0.55,
+                lw=0,
+                label="one SD of training seeds",
+            )
+        axes.plot(ends, ends, color=MUTED, lw=1, ls=(0, (4, 3)), label="perfect prediction")
+        axes.plot(
+            actual[known], predicted[known], "o", ms=5, color=HELPS, alpha=0.75, mec="none",
+            label=f"{int(known.sum())} held-out masks",
+        )  # fmt: skip
+        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+        axes.set_xlabel(f"measured by fine-tuning ({unit_words(unit)})")
+        axes.set_ylabel(f"predicted ({unit_words(unit)})")
+        judged = [f"R² {share(r2, minus=_MINUS)}"] if r2 is not None else []
+        judged += [f"noise ceiling {share(noise_ceiling)}"] if noise_ceiling is not None else []
+        axes.set_title("\n".join(filter(None, [shorten(target, 44), ", ".join(judged)])), loc="left")
+        axes.legend(loc="upper left", handlelength=1.6)
+        axes.grid(color=LINE, lw=0.5)
+        axes.set_axisbelow(True)
+    return figure
+
+
+def effects_heatmap(document: Mapping[str, Any], *, unit: str = "value") -> Figure:
+    """Main effects of the groups on the targets; a hatched cell is unknown, which is not 0.
+
+    Args:
+        document: Of interactions.json.
+        unit: What the values are, such as "log-odds".
+    """
+    results = read_results(document)
+    effects = _main_effects(results)
+    rows, columns = _largest(effects, MOST_GROUPS), _largest(effects.T, MOST_TARGETS)
+    effects = effects[np.ix_(rows, columns)]
+    scale = float(np.nanmax(np.abs(effects), initial=0.0)) or 1.0
+    with house_style():
+        width, height = 2.6 + max(0.62 * len(columns), 3.0), 1.8 + max(0.3 * len(rows), 1.2)
+        figure, axes = blank_figure(min(width, 16.0), min(height, 16.0))
+        colours = LinearSegmentedColormap.from_list("effects", _HURTS_TO_HELPS)
+        axes.patch.set(hatch="////", edgecolor=LINE)
+        mesh = axes.pcolormesh(
+            np.ma.masked_invalid(effects), cmap=colours, norm=Normalize(-scale, scale), edgecolors="none",
+            rasterized=effects.size > 1500,
+        )  # fmt: skip
+        if len(rows) <= MOST_NUMBERS and len(columns) <= MOST_NUMBERS:
+            _write_numbers(axes, effects, scale)
+        _name_axes(
+            axes,
+            [shorten(results.groups[row], 28) for row in rows],
+            [shorten(results.targets[column].name, 24) for column in columns],
+        )
+        bar = figure.colorbar(mesh, ax=axes, shrink=0.8, pad=0.02, aspect=30)
+        bar.set_label(f"mean effect of the group ({unit_words(unit)})")
+        bar.outline.set_visible(False)  # type: ignore[operator]
+        axes.set_title(_title(rows, columns, results), loc="left")
+    return figure
+
+
+def _main_effects(results: Results) -> NDArray[np.float64]:
+    """float64[n_groups, t], NaN where unknown."""
+    effects = np.full((len(results.groups), len(results.targets)), np.nan)
+    for column, target in enumerate(results.targets):
+        for effect in target.mains:
+            effects[effect.members[0], column] = effect.value
+    return effects
+
+
+def _largest(effects: NDArray[np.float64], most: int) -> NDArray[np.intp]:
+    """Rows of the largest effects, in their own order."""
+    sizes = np.nan_to_num(np.abs(effects)).max(axis=1, initial=0.0)
+    return np.sort(np.argsort(-sizes, kind="stable")[:most])
+
+
+def _write_numbers(axes: Axes, effects: NDArray[np.float64], scale: float) -> None:
+    places = max(decimals(scale) - 1, 0)
+    for (row, column), value in np.ndenumerate(effects):
+        if np.isfinite(value):
+            ink = "#fefefe" if abs(value) > 0.6 * scale else "#101418"
+            text = signed(float(value), places, minus=_MINUS)
+            axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", size=8, color=ink)
+
+
+def _name_axes(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
+    axes.set_yticks(np.arange(len(rows)) + 0.5, rows, color=INK, size=8.5)
+    axes.set_xticks(np.arange(len(columns)) + 0.5, columns, color=INK, size=8.5, rotation=35, ha="right")
+    axes.set_ylabel("group of training examples")
+    axes.set_xlabel("target")
+    axes.invert_yaxis()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _title(rows: NDArray[np.intp], columns: NDArray[np.intp], results: Results) -> str:
+    title = f"{inert(results.study)}: mean effect of each group"
+    if len(rows) < len(results.groups) or len(columns) < len(results.targets):
+        left = (
+            f"{len(rows)} of {len(results.groups)} groups, {len(columns)} of {len(results.targets)} targets"
+        )
+        return f"{title}\nthe largest: {left}"
+    return title
+
+
+def _range(values: NDArray[np.float64]) -> tuple[float, float]:
+    if values.size == 0:
+        return -1.0, 1.0
+    low, high = float(values.min()), float(values.max())
+    margin = 0.06 * (high - low) or 1.0
+    return low - margin, high + margin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -14,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from spex_data.reports.files import write_whole
+from spex_data.values import write_whole
 
 INK, MUTED, LINE, PAPER = "#1f2429", "#68717b", "#d3d9df", "#ffffff"
 HELPS, HURTS = "#0072b2", "#d55e00"
@@ -53,7 +54,10 @@ def house_style() -> Iterator[None]:
     level = fonts.level
     fonts.setLevel(logging.ERROR)
     try:
-        with matplotlib.rc_context(_STYLE):
+        with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", "Glyph .* missing from font"
+            )  # emoji: boxes in PNG, whole in SVG
             yield
     finally:
         fonts.setLevel(level)

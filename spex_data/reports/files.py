@@ -1,16 +1,15 @@
-"""Files that are whole or not there: documents, pages and pictures."""
+"""Documents as files."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from spex_data.errors import StoreError
 from spex_data.reports.document import as_json
+from spex_data.values import write_whole
 
 
 def write_document(path: str | Path, document: Mapping[str, Any]) -> None:
@@ -48,27 +47,3 @@ def read_document(path: str | Path) -> dict[str, Any]:
             instead="write it again with `spex-data recover`",
         )
     return document
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file under a temporary name, syncs it and renames it.
-
-    Raises:
-        StoreError: The disk is full or read-only; nothing half-written keeps the name.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise StoreError(
-            f"cannot be written ({error.strerror or error})",
-            where=str(path),
-            instead="free some space or choose another folder with --out, then run the same command again",
-        ) from error

@@ -11,9 +11,10 @@ from typing import Any, Literal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from spex_data.errors import StoreError
-from spex_data.reports.files import write_whole
 from spex_data.reports.labels import inert
-from spex_data.reports.page import Page, compose_page
+from spex_data.reports.page import compose_page
+from spex_data.reports.page_parts import Page
+from spex_data.values import write_whole
 
 Status = Literal["whole", "half-done"]
 
@@ -129,8 +130,8 @@ def _picture(kind: str, file: Path, about: str, largest: str) -> Picture:
             "Each point is a held-out mask; on the diagonal the prediction is right.",
         ),
         "heatmap": (
-            "Heat map of what each group does to each target. The tables of the targets hold the numbers.",
-            "What each group does on its own, target by target.",
+            "Heat map of the mean effect of each group on each target. The targets' tables hold the numbers.",
+            "The mean effect of each group, target by target.",
         ),
     }.get(kind, (f"{kind} of {about}", kind))
     return Picture(kind, _data_uri(file), alt, caption)

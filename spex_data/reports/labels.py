@@ -57,12 +57,11 @@ def distinct_labels(names: Sequence[str]) -> tuple[str, ...]:
     Args:
         names: As the study has them; they may repeat or be blank.
     """
-    harmless = [inert(name) or "group" for name in names]
-    borne = Counter(harmless)
-    return tuple(
-        name if borne[name] == 1 and inert(names[place]) else f"{name} (#{place})"
-        for place, name in enumerate(harmless)
-    )
+    labels = [inert(name) for name in names]
+    labels = [label or f"group (#{place})" for place, label in enumerate(labels)]
+    while shared := {label for label, count in Counter(labels).items() if count > 1}:
+        labels = [f"{label} (#{place})" if label in shared else label for place, label in enumerate(labels)]
+    return tuple(labels)
 
 
 def listed(words: Sequence[str]) -> str:

@@ -1,147 +1,21 @@
-"""What the page of a study says, in words and places: everything a template needs, and no markup."""
+"""What the page of a study says: chooses what to show and puts it into words, without any markup."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from spex_data.reports.labels import decimals, inert, interval, listed, share, shorten, signed
+from spex_data.reports.page_parts import GroupName, GroupPart, Page, Row, TargetPart
 from spex_data.reports.results import Effect, Results, TargetResult, read_results
 from spex_data.reports.words import KIND_MEANINGS, Belief, belief, kind_word, overall, summary, verification
 
 MOST_TARGETS = 200
 """Targets on the page; interactions.json holds all."""
-MOST_INTERACTIONS, MOST_ALONE = 20, 64
+MOST_INTERACTIONS, MOST_ALONE = 20, 24
 SHOWN_TEXTS, MOST_TEXTS, TEXT_LENGTH = 3, 20, 400
 NAME_CELLS = 48
 MINUS = "\u2212"
-
-
-@dataclass(frozen=True)
-class GroupName:
-    """A group where it is mentioned.
-
-    Attributes:
-        number: Its identity.
-        label: Short enough for a table.
-        whole: All of its name.
-    """
-
-    number: int
-    label: str
-    whole: str
-
-
-@dataclass(frozen=True)
-class Row:
-    """An effect as the page shows it.
-
-    Attributes:
-        rank: Place among the interactions; None for a single group.
-        groups: Who acts.
-        kind: In a word.
-        sign: "plus", "minus" or "zero".
-        sure: Whether its interval is known and does not hold 0.
-        value, interval, moebius, full: Numbers in words; an unknown one says so.
-        at, low, high: Places of value and interval on the row's scale, 0 to 100 with nothing at 50.
-        verified: What retraining said.
-    """
-
-    rank: int | None
-    groups: tuple[GroupName, ...]
-    kind: str
-    sign: str
-    sure: bool
-    value: str
-    interval: str
-    moebius: str
-    full: str
-    at: float
-    low: float | None
-    high: float | None
-    verified: str
-
-
-@dataclass(frozen=True)
-class TargetPart:
-    """A target as the page shows it.
-
-    Attributes:
-        number: Place in the document, which its anchor is named after.
-        name: The target's.
-        sentence: What was found.
-        belief: Whether to believe it.
-        r2, ceiling: Places of both on a bar, 0 to 100; None if unknown.
-        scores: R2 against its ceiling in a few characters.
-        judged: What it was judged by, in words.
-        verification: How many interactions were retrained.
-        method: Decoder and masks.
-        together, alone: Interactions and main effects, largest first.
-        hidden: Interactions of the document that are not among them.
-        largest: The largest interactions in words, for who cannot see the graph.
-    """
-
-    number: int
-    name: str
-    sentence: str
-    belief: Belief
-    r2: float | None
-    ceiling: float | None
-    scores: str
-    judged: str
-    verification: str
-    method: str
-    together: tuple[Row, ...]
-    alone: tuple[Row, ...]
-    hidden: int
-    largest: str
-
-
-@dataclass(frozen=True)
-class GroupPart:
-    """A group with what is in it.
-
-    Attributes:
-        number: Its identity.
-        name: All of its name.
-        size: Examples, None if no text is shown.
-        texts: The first of them.
-        more: Those behind a click.
-        left_out: How many are not on the page.
-    """
-
-    number: int
-    name: str
-    size: int | None
-    texts: tuple[str, ...]
-    more: tuple[str, ...]
-    left_out: int
-
-
-@dataclass(frozen=True)
-class Page:
-    """A study as its page shows it.
-
-    Attributes:
-        study: Its name.
-        verdict: How many targets can be believed.
-        facts: Groups, targets and masks, each a number and a word.
-        targets: Those shown, in the document's order.
-        hidden_targets: How many are not shown.
-        groups: All groups.
-        has_texts: Whether any text is shown.
-        kinds: Kinds of pairs and what they mean.
-    """
-
-    study: str
-    verdict: str
-    facts: tuple[tuple[str, str], ...]
-    targets: tuple[TargetPart, ...]
-    hidden_targets: int
-    groups: tuple[GroupPart, ...]
-    has_texts: bool
-    kinds: Mapping[str, str]
 
 
 def compose_page(
@@ -218,6 +92,7 @@ def _target_part(number: int, results: Results, said: Mapping[str, Any] | None) 
         together=tuple(_row(effect, rank, reach) for rank, effect in enumerate(together, start=1)),
         alone=tuple(_row(effect, None, reach) for effect in alone),
         hidden=len(result.interactions) - len(together),
+        hidden_alone=len(result.mains) - len(alone),
         largest="; ".join(_told(effect) for effect in together[:3]) or "no interaction",
     )
 
@@ -278,7 +153,8 @@ def _judged_by(result: TargetResult, said: Mapping[str, Any] | None) -> str:
     ci = (said or {}).get("noise_ceiling", {}).get("ci")
     if ci is not None:
         parts.append(f"noise ceiling between {share(ci[0])} and {share(ci[1])}")
-    return "; ".join(parts)
+    told = "; ".join(parts)
+    return told[:1].upper() + told[1:]
 
 
 def _told(effect: Effect) -> str:

@@ -13,7 +13,7 @@ from spex_data.decoding import Decoded, decoder
 from spex_data.errors import DecodingError
 from spex_data.faithfulness import Faithfulness, faithfulness
 from spex_data.masks import MaskDistribution
-from spex_data.reports.document import as_json, faithfulness_document, interactions_document
+from spex_data.reports.document import faithfulness_document, interactions_document
 from spex_data.values import ValueTable
 
 
@@ -38,14 +38,6 @@ class Recovery:
     predicted: NDArray[np.float64]
     interactions: dict[str, Any]
     judged: dict[str, Any]
-
-    def interactions_json(self) -> str:
-        """The text of interactions.json."""
-        return as_json(self.interactions)
-
-    def faithfulness_json(self) -> str:
-        """The text of faithfulness.json."""
-        return as_json(self.judged)
 
     def scores(self) -> dict[str, list[tuple[int, float]]]:
         """Held-out R2, Spearman and noise ceiling as metrics: the mean, then each target's."""

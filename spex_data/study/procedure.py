@@ -154,6 +154,12 @@ class RunnerConfig(Section):
     workers: Literal["auto"] | Positive = key(
         "auto", accepts=f"auto, or {_AT_LEAST_1}", description="Chunks that run at once."
     )
+    threads: Whole = key(
+        1,
+        accepts=_AT_LEAST_1,
+        description="Processor threads of each worker; small models are slower with several.",
+        ge=1,
+    )
     chunk: Whole = key(
         32, accepts=_AT_LEAST_1, description="Fine-tunes of a chunk, the unit of work and of resuming.", ge=1
     )

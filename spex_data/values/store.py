@@ -7,9 +7,7 @@ and renamed; so an interrupted writer leaves either a whole part or none.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -20,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from spex_data.errors import StoreError
+from spex_data.values.whole_files import whole_file
 
 SCHEMA = pa.schema(
     [
@@ -165,26 +163,13 @@ class ValueStore:
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:
-    """Writes a table under a temporary name, syncs it and renames it.
+    """Writes a table as one whole file.
 
     Raises:
         StoreError: The disk is full or read-only; nothing half-written keeps the name.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise StoreError(
-            f"cannot be written ({error.strerror or error})",
-            where=str(path),
-            instead="free some space or choose another folder with --out, then run the same command again",
-        ) from error
 
 
 def _one_array(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:

@@ -82,7 +82,7 @@ class TestValueStore:
             raise KeyboardInterrupt
 
         store = ValueStore(tmp_path)
-        monkeypatch.setattr("spex_data.values.store.os.fsync", stop)
+        monkeypatch.setattr("spex_data.values.whole_files.os.fsync", stop)
         with pytest.raises(KeyboardInterrupt):
             store.append(records(0, 2))
         assert len(store.read()) == 0
@@ -91,7 +91,7 @@ class TestValueStore:
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("spex_data.values.store.os.fsync", full)
+        monkeypatch.setattr("spex_data.values.whole_files.os.fsync", full)
         with pytest.raises(StoreError, match=r"No space left on device.*--out"):
             ValueStore(tmp_path).append(records(0, 2))
         assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,191 @@
+"""The main job: which groups of training examples interact in what a fine-tuned model predicts.
+
+prepare -> design -> fine-tune and evaluate, by chunk -> collect -> recover -> report
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.futures import as_completed
+from prefect.runtime import flow_run
+from pydantic import BaseModel, Field
+
+from flows.progress import Progress, tell
+from flows.runners import task_runner
+from spex_data.study import StudyConfig, load_study
+from spex_data.values import writer_lock
+from tasks.design import Chunk, design
+from tasks.measure import measure
+from tasks.prepare import prepare
+from tasks.recover import collect, recover
+from tasks.report import report
+from tasks.run_folder import RunFolder, now
+from tasks.tracking import TrackedRun, end_run, end_run_left_open, set_tags, start_run
+
+
+class AttributionParameters(BaseModel, frozen=True):
+    """What a run of the flow is asked for; Prefect shows it as a form."""
+
+    config: str = Field(description="Path of the study's YAML file")
+    overrides: tuple[str, ...] = Field(
+        default=(), description="Changes of single keys, such as training.epochs=4"
+    )
+    out: str | None = Field(default=None, description="Folder of the run; runs/NAME when empty")
+    update: bool = Field(default=False, description="The study changed: go on with the values still valid")
+
+    def study(self) -> StudyConfig:
+        """The study with its overrides."""
+        return load_study(self.config, self.overrides)
+
+    def folder(self, study: StudyConfig) -> RunFolder:
+        """Where the run lives."""
+        return RunFolder(Path(self.out) if self.out else Path("runs") / study.name)
+
+
+class AttributionResult(BaseModel, frozen=True):
+    """What a run came to.
+
+    Attributes:
+        directory: The run folder.
+        fine_tunes: Fine-tunes of the whole plan.
+        reused: How many of them had been measured before.
+        failed: How many of them failed.
+        mlflow_uri: Tracking URI, empty when tracking is off.
+        mlflow_run_id: Run of this execution.
+    """
+
+    directory: str
+    fine_tunes: int
+    reused: int
+    failed: int
+    mlflow_uri: str
+    mlflow_run_id: str | None
+
+
+def _run_name() -> str:
+    parameters = flow_run.parameters["parameters"]
+    return f"attribution: {Path(parameters.config).stem}"
+
+
+@flow(
+    name="attribution",
+    flow_run_name=_run_name,
+    description="Fine-tune LoRA adapters on subsets of the training groups; recover which groups interact.",
+)
+def attribution(parameters: AttributionParameters) -> AttributionResult:
+    """Runs a study, or resumes it: what the run folder's store has is not trained again."""
+    study = parameters.study()
+    folder = parameters.folder(study)
+    with writer_lock(folder.directory):
+        folder.claim(study, update=parameters.update)
+        with _execution(study, folder) as tracked:
+            return _stages(study, str(folder.directory), tracked, update=parameters.update)
+
+
+def _stages(study: StudyConfig, directory: str, tracked: TrackedRun, *, update: bool) -> AttributionResult:
+    tell(Progress("reading data, making groups, loading the model"))
+    prepare(directory, tracked, update=update)
+    tell(Progress("drawing masks"))
+    planned = design(directory, tracked)
+    if planned.chunks:
+        runner = task_runner(study, len(planned.chunks))
+        stage = fine_tune.with_options(task_runner=runner) if runner else fine_tune
+        stage(directory, planned.chunks, planned.done, tracked, in_process=runner is None)
+    tell(Progress("recovering interactions"))
+    table = collect(directory, tracked)
+    recovery = recover(directory, table, tracked, study.decoding.method)
+    tell(Progress("writing the report"))
+    report(directory, recovery, tracked)
+    return AttributionResult(
+        directory=directory,
+        fine_tunes=planned.total,
+        reused=planned.done,
+        failed=len(table.failed()),
+        mlflow_uri=tracked.uri,
+        mlflow_run_id=tracked.run_id,
+    )
+
+
+@flow(
+    name="fine-tune",
+    flow_run_name="fine-tune {directory}",
+    description="Chunks of fine-tunes, on the study's task runner; each appends its values to the store.",
+)
+def fine_tune(
+    directory: str, chunks: tuple[Chunk, ...], done: int, tracked: TrackedRun, *, in_process: bool
+) -> int:
+    """Measures chunks, in this process one by one or on the flow's task runner.
+
+    Args:
+        directory: The run folder.
+        chunks: What is missing.
+        done: Fine-tunes measured before.
+        tracked: The MLflow run.
+        in_process: Whether to run them here.
+
+    Returns:
+        Fine-tunes that failed.
+    """
+    total, failed = chunks[0].total, 0
+    tell(Progress("fine-tuning", done, total))
+    if in_process:
+        results = (measure(directory, chunk, tracked) for chunk in chunks)
+    else:
+        futures = [measure.submit(directory, chunk, tracked) for chunk in chunks]
+        results = (future.result() for future in as_completed(futures))
+    for result in results:
+        done, failed = done + result.rows, failed + result.failed
+        tell(Progress("fine-tuning", done, total, failed))
+    get_run_logger().info("%d of %d fine-tunes measured", done, total)
+    return failed
+
+
+def _page() -> str | None:
+    """This flow run's page; None without a server."""
+    url = flow_run.ui_url
+    return url if url and url.startswith("http") else None
+
+
+@contextmanager
+def _execution(study: StudyConfig, folder: RunFolder) -> Iterator[TrackedRun]:
+    """One execution in the manifest and in MLflow, closed as what it came to."""
+    executions: list[dict[str, Any]] = folder.read_manifest().get("executions", [])
+    for earlier in executions:
+        if earlier["state"] == "running":
+            earlier["state"] = "killed"
+            if earlier["mlflow_run_id"]:
+                end_run_left_open(earlier["mlflow_uri"], earlier["mlflow_run_id"])
+    tags = {"spex.run_folder": str(folder.directory.resolve()), "spex.execution": str(len(executions) + 1)}
+    tracked = start_run(study, folder.directory, tags)
+    this: dict[str, Any] = {
+        "started": now(),
+        "state": "running",
+        "mlflow_uri": tracked.uri,
+        "mlflow_run_id": tracked.run_id,
+        "mlflow_url": tracked.url,
+        "prefect_flow_run_id": str(flow_run.id) if flow_run.id else None,
+        "prefect_url": _page(),
+    }
+    executions.append(this)
+    folder.update_manifest({"executions": executions})
+    set_tags(tracked, {"prefect.flow_run_id": str(flow_run.id), "prefect.url": _page() or "no server"})
+
+    def close(state: str, status: str) -> None:
+        this.update(state=state, finished=now())
+        folder.update_manifest({"executions": executions})
+        end_run(tracked, status)
+
+    try:
+        yield tracked
+    except Exception:
+        close("failed", "FAILED")
+        raise
+    except BaseException:
+        close("interrupted", "KILLED")
+        raise
+    close("finished", "FINISHED")

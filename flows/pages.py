@@ -1,0 +1,58 @@
+"""Prefect's and MLflow's pages on this machine, linked to each other."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from spex_data.errors import RunnerError
+
+
+def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
+    """Starts both servers and waits; Ctrl-C stops both.
+
+    Args:
+        runs: Folder of the runs, whose mlflow.db is shown.
+        prefect_port: Port of Prefect's page.
+        mlflow_port: Port of MLflow's page.
+
+    Raises:
+        RunnerError: One of them stopped by itself.
+    """
+    runs.mkdir(parents=True, exist_ok=True)
+    database = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{runs.resolve() / 'mlflow.db'}"
+    binaries = Path(sys.executable).parent
+    api = f"http://127.0.0.1:{prefect_port}/api"
+    servers = {
+        "Prefect": subprocess.Popen(
+            [binaries / "prefect", "server", "start", "--port", str(prefect_port)],
+            env={**os.environ, "PREFECT_UI_API_URL": api},
+            stdout=subprocess.DEVNULL,
+        ),
+        "MLflow": subprocess.Popen(
+            [binaries / "mlflow", "ui", "--port", str(mlflow_port), "--backend-store-uri", database],
+            stdout=subprocess.DEVNULL,
+        ),
+    }
+    click.echo(f"Prefect  http://127.0.0.1:{prefect_port}   flows: PREFECT_API_URL={api} spex-data run ...")
+    click.echo(f"MLflow   http://127.0.0.1:{mlflow_port}   experiments of {database}")
+    click.echo("Ctrl-C stops both")
+    try:
+        while all(server.poll() is None for server in servers.values()):
+            time.sleep(0.5)
+        stopped = next(name for name, server in servers.items() if server.poll() is not None)
+        raise RunnerError(
+            f"{stopped}'s server stopped by itself",
+            where="spex-data ui",
+            instead="see whether its port is taken, or choose others with --prefect-port and --mlflow-port",
+        )
+    finally:
+        for server in servers.values():
+            server.terminate()
+        for server in servers.values():
+            server.wait(timeout=20)

@@ -1,0 +1,46 @@
+"""How far a flow is, told to whoever listens: the terminal, or nobody in a scheduled run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A moment of a flow.
+
+    Attributes:
+        stage: What is being done, in words.
+        done: Fine-tunes done, or 0 in another stage.
+        total: Fine-tunes in all, or 0 in another stage.
+        failed: Fine-tunes that failed so far.
+    """
+
+    stage: str
+    done: int = 0
+    total: int = 0
+    failed: int = 0
+
+
+Listener = Callable[[Progress], None]
+_listener: ContextVar[Listener | None] = ContextVar("progress_listener", default=None)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Sends every moment told within the block to `listener`."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def tell(progress: Progress) -> None:
+    """Tells how far the flow is, if anyone listens."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(progress)

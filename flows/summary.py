@@ -1,0 +1,70 @@
+"""What a finished run says in the terminal: what interacts, whether to believe it, where everything is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from spex_data.errors import ConfigError
+from spex_data.reports import interactions_table, planted_table, read_document
+from tasks.planted import planted_rows
+from tasks.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from flows.attribution import AttributionResult
+
+TOP = 6
+"""Interactions a target that the summary of a run shows; `spex-data show` shows more."""
+
+
+def print_summary(console: Console, result: AttributionResult) -> None:
+    """Prints the table of a finished run, planted truth if there is one, and where everything is."""
+    directory = Path(result.directory)
+    unit = RunFolder(directory).unit()
+    print_interactions(console, read_interactions(directory), top=TOP, unit=unit)
+    planted = planted_rows(directory)
+    if planted:
+        console.print(planted_table(planted, width=console.width))
+    lines = [
+        f"{result.fine_tunes} fine-tunes, {result.reused} of {result.fine_tunes} were measured before"
+        + (f"; {result.failed} failed (their cause is in values.parquet)" if result.failed else ""),
+        f"report    {directory / 'report.html'}",
+        f"values    {directory / 'values.parquet'}, interactions.json and manifest.json beside it",
+        f"again     spex-data show {directory}   |   both pages: spex-data ui",
+    ]
+    if result.mlflow_uri:
+        lines.insert(3, f"MLflow    {result.mlflow_uri} (run {result.mlflow_run_id})")
+    console.print(Text("\n".join(lines)), soft_wrap=True, highlight=False)
+
+
+def print_interactions(
+    console: Console, document: dict[str, Any], *, top: int = 10, unit: str = "value"
+) -> None:
+    """Prints the tables of a document of interactions, their values in `unit`."""
+    console.print(interactions_table(document, top=top, width=console.width, unit=unit))
+
+
+def read_interactions(run_dir: Path) -> dict[str, Any]:
+    """The interactions of a run folder.
+
+    Raises:
+        StoreError: The folder holds no run, or one that has not come to its end.
+    """
+    folder = RunFolder(run_dir)
+    folder.read_study()
+    return read_document(folder.interactions)
+
+
+def selected(document: dict[str, Any], *, target: str | None) -> dict[str, Any]:
+    """The part of a document that a filter leaves.
+
+    Raises:
+        ConfigError: No target of that name.
+    """
+    names = [one["name"] for one in document["targets"]]
+    if target is not None and target not in names:
+        raise ConfigError(f"is {target!r}", where="--target", instead=f"write one of {', '.join(names)}")
+    return {**document, "targets": [one for one in document["targets"] if target in (None, one["name"])]}

@@ -1,0 +1,150 @@
+"""Second stage: draw the masks, and ask the store which of their values are missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from prefect import get_run_logger, task
+from pydantic import BaseModel as Record
+
+from spex_data.groups import Grouping
+from spex_data.masks import (
+    MaskDesign,
+    MeasurementPlan,
+    design_masks,
+    mask_string,
+    masks_from_strings,
+    measurement_plan,
+)
+from spex_data.study import StudyConfig
+from spex_data.values import write_parquet
+from tasks.inputs import value_function
+from tasks.run_folder import RunFolder
+from tasks.tracking import TrackedRun, log_files
+
+
+class Chunk(Record, frozen=True):
+    """Rows of the plan that one task measures.
+
+    Attributes:
+        index: Place among the chunks of the plan, whatever is already done.
+        start: First row of the chunk.
+        stop: One past its last row.
+        total: Rows of the whole plan.
+        rows: The rows of it whose values are missing.
+    """
+
+    index: int
+    start: int
+    stop: int
+    total: int
+    rows: tuple[int, ...]
+
+    @property
+    def last(self) -> int:
+        """Its last row, as names show it."""
+        return self.stop - 1
+
+
+class Design(Record, frozen=True):
+    """What is to be measured.
+
+    Attributes:
+        n_masks: Training masks.
+        n_heldout: Held-out masks.
+        total: Fine-tunes of the whole plan.
+        done: Fine-tunes whose values the store already has.
+        exhaustive: Whether every mask there is will be measured.
+        chunks: The chunks with something missing.
+    """
+
+    n_masks: int
+    n_heldout: int
+    total: int
+    done: int
+    exhaustive: bool
+    chunks: tuple[Chunk, ...]
+
+
+@task(
+    name="design",
+    task_run_name="design masks for {directory}",
+    description="Draw training and held-out masks; ask the store which fine-tunes are missing.",
+)
+def design(directory: str, tracked: TrackedRun) -> Design:
+    """Draws the masks and finds what is missing.
+
+    Args:
+        directory: A prepared run folder.
+        tracked: The MLflow run.
+    """
+    folder = RunFolder(Path(directory))
+    study = folder.read_study()
+    drawn = draw_masks(study, Grouping.from_table(pq.read_table(folder.groups)))
+    plan = measurement_plan(drawn, seeds=study.training.seeds, heldout_seeds=study.masks.heldout_seeds)
+    write_parquet(_plan_table(plan), folder.masks)
+    stored = folder.store.read()
+    for name in stored.damaged:
+        get_run_logger().warning("%s could not be read; its fine-tunes are done again", name)
+    missing = ~stored.lookup(value_function(folder).keys(plan.masks, plan.seeds))[0].all(axis=1)
+    chunks = [
+        Chunk(
+            index=index,
+            start=rows.start,
+            stop=rows.stop,
+            total=len(plan),
+            rows=tuple(row for row in rows if missing[row]),
+        )
+        for index, rows in enumerate(plan.chunks(study.runner.chunk))
+    ]
+    log_files(tracked, [folder.masks])
+    done = len(plan) - int(missing.sum())
+    get_run_logger().info(
+        "%d masks and %d held out, %d fine-tunes in all; %d already measured",
+        len(drawn.training), len(drawn.heldout), len(plan), done,
+    )  # fmt: skip
+    return Design(
+        n_masks=len(drawn.training),
+        n_heldout=len(drawn.heldout),
+        total=len(plan),
+        done=done,
+        exhaustive=drawn.exhaustive,
+        chunks=tuple(chunk for chunk in chunks if chunk.rows),
+    )
+
+
+def draw_masks(study: StudyConfig, grouping: Grouping) -> MaskDesign:
+    """The masks of a study over given groups."""
+    masks = study.masks
+    return design_masks(
+        grouping.n_groups,
+        budget=study.budget(grouping.n_groups),
+        scheme=masks.scheme,
+        p=masks.p,
+        heldout=masks.heldout,
+        seed=study.seed,
+        group_keys=grouping.keys,
+    )
+
+
+def read_plan(path: Path) -> MeasurementPlan:
+    """The plan that `design` wrote."""
+    table = pq.read_table(path)
+    return MeasurementPlan(
+        masks_from_strings(table["mask"].to_pylist()),
+        table["seed"].to_numpy().astype(np.int64),
+        tuple(table["role"].to_pylist()),
+    )
+
+
+def _plan_table(plan: MeasurementPlan) -> pa.Table:
+    return pa.table(
+        {
+            "mask": pa.array([mask_string(mask) for mask in plan.masks], pa.string()),
+            "role": pa.array(plan.roles, pa.string()),
+            "seed": pa.array(plan.seeds, pa.int64()),
+        }
+    )

@@ -1,0 +1,66 @@
+"""Decoding without a flow: a run's values again, or anyone's table; needs neither torch nor Prefect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from spex_data.errors import StoreError
+from spex_data.groups import Grouping
+from spex_data.masks import MaskDistribution
+from spex_data.reports import Recovery, recover_values
+from spex_data.values import read_value_table
+from tasks.run_folder import RunFolder
+
+MAX_ORDER = 3
+
+
+def recover_from(source: Path, *, method: str | None, max_order: int | None, top: int) -> Recovery:
+    """Decodes the values of a run folder or of a table.
+
+    Args:
+        source: A run folder, or a .parquet or .csv file with columns mask and value.
+        method: Decoder; the study's, or the default one, if None.
+        max_order: Largest set reported; the study's, or 3, if None.
+        top: Interactions a target.
+
+    Raises:
+        StoreError: No such file, or a run that has no values yet.
+    """
+    if not source.is_dir():
+        return _recover_table(source, method, max_order, top)
+    folder = RunFolder(source)
+    study = folder.read_study()
+    if not folder.values.is_file():
+        raise StoreError(
+            "has no values.parquet yet",
+            where=str(source),
+            instead="let `spex-data run` finish, then try again",
+        )
+    grouping = Grouping.from_table(pq.read_table(folder.groups))
+    return recover_values(
+        read_value_table(folder.values),
+        study_name=study.name,
+        group_names=grouping.names,
+        method=method or study.decoding.method,
+        max_order=max_order or study.decoding.max_order,
+        distribution=MaskDistribution(study.masks.scheme, grouping.n_groups, study.masks.p),
+        seed=study.seed,
+        top=top,
+    )
+
+
+def _recover_table(path: Path, method: str | None, max_order: int | None, top: int) -> Recovery:
+    from spex_data.decoding import DEFAULT
+
+    table = read_value_table(path)
+    return recover_values(
+        table,
+        study_name=path.stem,
+        group_names=[f"group {group}" for group in range(table.n_groups)],
+        method=method or DEFAULT,
+        max_order=max_order or MAX_ORDER,
+        distribution=None,
+        top=top,
+    )

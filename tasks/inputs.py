@@ -1,0 +1,180 @@
+"""From a study to what it is about: examples, groups, targets, base model, and the value function of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+
+from spex_data.data import Examples, read_examples
+from spex_data.errors import ConfigError, StoreError, TargetError
+from spex_data.evaluation import Targets, make_targets
+from spex_data.groups import Grouping, by_column, by_kmeans, by_list, by_shards, read_assignments
+from spex_data.study import StudyConfig
+from tasks.run_folder import RunFolder
+
+EMBEDDED = "embedded"
+
+if TYPE_CHECKING:
+    from spex_data.models import BaseModel
+    from spex_data.value_functions import SubsetTraining
+
+
+def use_threads(threads: int) -> None:
+    """Sets torch's threads in this process; another number can change the last bits of a sum."""
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def load_examples(study: StudyConfig) -> Examples:
+    """The training examples of a study."""
+    data = study.data
+    if data.embedded:
+        from spex_data.embedded import demo_world
+
+        return demo_world(study.seed).examples
+    input_column, output_column = data.columns
+    return read_examples(
+        data.train,
+        task=data.task,
+        input_column=input_column,
+        output_column=output_column,
+        split=data.split,
+        name=data.subset,
+        where=data.where,
+        limit=data.limit.model_dump(exclude_none=True) if data.limit else None,
+    )
+
+
+def load_targets(study: StudyConfig, examples: Examples) -> Targets:
+    """The targets of a study, each with an answer that the model can give.
+
+    Raises:
+        TargetError: A target's label is none of the training labels.
+    """
+    chosen = study.targets
+    if study.targets_source == EMBEDDED:
+        from spex_data.embedded import demo_world
+
+        return demo_world(study.seed).targets
+    input_column, output_column = study.data.columns
+    rows = read_examples(
+        study.targets_source,
+        task=study.data.task,
+        input_column=input_column,
+        output_column=output_column,
+        split=chosen.split,
+        name=study.targets_subset,
+        where=chosen.where,
+        limit=chosen.limit.model_dump(exclude_none=True) if chosen.limit else None,
+        rows=chosen.rows,
+    )
+    if study.data.task == "classification":
+        _refuse_unknown_labels(rows, examples)
+    by_column = not isinstance(chosen.output, str)
+    return make_targets(
+        study.data.task,
+        rows.inputs,
+        rows.outputs,
+        names=_column(rows, chosen.name, "targets.name"),
+        foils=_column(rows, chosen.foil, "targets.foil"),
+        outputs=_column(rows, chosen.output.column, "targets.output.column") if by_column else chosen.output,
+    )
+
+
+def load_base_model(study: StudyConfig, examples: Examples) -> BaseModel:
+    """The frozen model that adapters are trained on."""
+    if study.model.source == EMBEDDED:
+        from spex_data.embedded import embedded_base_model
+
+        return embedded_base_model(study.seed, device=study.model.device)
+    from spex_data import models
+
+    return models.load_base_model(
+        study.model.source,
+        task=study.data.task,
+        labels=examples.labels if study.data.task == "classification" else (),
+        device=study.model.device,
+        dtype=study.model.dtype,
+        head_seed=study.seed,
+    )
+
+
+def make_grouping(study: StudyConfig, examples: Examples, base_model: BaseModel) -> Grouping:
+    """Puts the examples into groups as the study says."""
+    groups = study.groups
+    if groups.by == "column":
+        return by_column(examples.ids, _column(examples, groups.column, "groups.column"), core=groups.core)
+    if groups.by == "list":
+        return by_list(examples.ids, read_assignments(groups.file), core=groups.core)
+    if groups.by == "shards":
+        return by_shards(examples.ids, groups.k, seed=study.seed)
+    from spex_data.models import embed_texts
+
+    return by_kmeans(examples.ids, embed_texts(base_model, examples.inputs), groups.k, seed=study.seed)
+
+
+def value_function(folder: RunFolder) -> SubsetTraining:
+    """The value function of a prepared run, built once a process.
+
+    Raises:
+        StoreError: The data or the model changed since the run was prepared.
+    """
+    stamp = folder.manifest.stat().st_mtime_ns if folder.manifest.is_file() else 0
+    return _value_function(str(folder.directory.resolve()), stamp)
+
+
+@lru_cache(maxsize=1)
+def _value_function(directory: str, _stamp: int) -> SubsetTraining:
+    folder = RunFolder(Path(directory))
+    study, manifest = folder.read_study(), folder.read_manifest()
+    examples = load_examples(study)
+    base_model = load_base_model(study, examples)
+    found = {"data": examples.content_hash, "model": base_model.fingerprint}
+    for what, fingerprint in found.items():
+        if manifest["hashes"][what] != fingerprint:
+            raise StoreError(
+                f"the {what} changed while the run was going on",
+                where=directory,
+                instead="run the command again with --update",
+            )
+    grouping = Grouping.from_table(pq.read_table(folder.groups))
+    return build_value_function(study, examples, grouping, base_model, manifest["steps_per_epoch"])
+
+
+def build_value_function(
+    study: StudyConfig, examples: Examples, grouping: Grouping, base_model: BaseModel, steps_per_epoch: int
+) -> SubsetTraining:
+    """The value function of inputs already loaded."""
+    from spex_data.value_functions import SubsetTraining
+
+    recipe = replace(study.recipe(len(examples)), steps_per_epoch=steps_per_epoch)
+    targets = load_targets(study, examples)
+    return SubsetTraining(base_model, examples, grouping, recipe, targets)
+
+
+def _column(rows: Examples, name: str | None, where: str) -> tuple[str, ...] | None:
+    """The values of a column that a key of the study names; None where it names none."""
+    if name is None:
+        return None
+    if name not in rows.columns:
+        raise ConfigError(
+            f"names {name!r}, and the data has {', '.join(rows.columns)}",
+            where=where,
+            instead="write one of those columns",
+        )
+    return rows.columns[name]
+
+
+def _refuse_unknown_labels(rows: Examples, examples: Examples) -> None:
+    unknown = sorted(set(rows.outputs) - set(examples.labels))
+    if unknown:
+        raise TargetError(
+            f"has the label {unknown[0]!r}, which no training example has",
+            where="targets.from",
+            instead="keep rows with known labels (targets.where), or train on examples of that label",
+        )

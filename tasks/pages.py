@@ -1,0 +1,105 @@
+"""The pages of a run: figures and report, from what its folder holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from spex_data.groups import Grouping
+from spex_data.reports import (
+    Recovery,
+    effects_heatmap,
+    interaction_graph,
+    predicted_against_actual,
+    save_figure,
+    write_report,
+)
+from spex_data.study import StudyConfig
+from tasks.inputs import load_examples
+from tasks.run_folder import RunFolder
+
+MOST_FIGURES = 40
+"""Targets with figures of their own; tables hold all."""
+
+
+def write_pages(folder: RunFolder, recovery: Recovery) -> None:
+    """Writes figures/ and report.html.
+
+    Args:
+        folder: The run's.
+        recovery: What was found.
+    """
+    study, document = folder.read_study(), recovery.interactions
+    grouping = Grouping.from_table(pq.read_table(folder.groups))
+    figures: dict[str, dict[str, Path]] = {}
+    units = folder.read_manifest().get("units") or ["value"] * len(document["targets"])
+    for column, target in enumerate(document["targets"][:MOST_FIGURES]):
+        judged = recovery.faithfulness[column]
+        name = f"target-{column:03d}"
+        drawn = {"graph": interaction_graph(document, target["name"], unit=units[column])}
+        if len(recovery.heldout_masks):
+            drawn["heldout"] = predicted_against_actual(
+                recovery.heldout_values[:, column],
+                recovery.predicted[:, column],
+                target=target["name"],
+                unit=units[column],
+                r2=judged.r2,
+                noise_ceiling=judged.noise_ceiling.value,
+            )
+        figures[target["name"]] = {
+            kind: _svg(save_figure(figure, folder.figures, f"{name}-{kind}"))
+            for kind, figure in drawn.items()
+        }
+    figures[""] = {
+        "heatmap": _svg(save_figure(effects_heatmap(document, unit=folder.unit()), folder.figures, "effects"))
+    }
+    write_report(
+        folder.report,
+        document,
+        judged=recovery.judged,
+        figures=figures,
+        group_texts=_texts(study, grouping),
+        method=method_of(folder, study),
+        status="whole",
+    )
+
+
+def method_of(folder: RunFolder, study: StudyConfig) -> dict[str, str]:
+    """What was run, in lines for the report's last section."""
+    manifest: dict[str, Any] = folder.read_manifest()
+    versions = ", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items())
+    git = manifest.get("git") or {}
+    lora, training, masks = study.lora, study.training, study.masks
+    sizes = f"{manifest.get('n_examples')} examples in {manifest.get('n_groups')} groups"
+    hashes = ", ".join(f"{name} {digest[:12]}" for name, digest in manifest.get("hashes", {}).items())
+    return {
+        "Repeat it with": f"spex-data run {folder.study} --out ANOTHER_FOLDER",
+        "Data": f"{study.data.train}: {sizes}",
+        "Model": f"{study.model.source} on {manifest.get('device')} in {manifest.get('dtype')}",
+        "Adapters": f"LoRA rank {lora.rank}, alpha {lora.alpha}, layers {lora.layers}",
+        "Training": f"{training.epochs} epochs, batch {training.batch_size}, "
+        f"{training.optimizer} at {training.learning_rate}, {training.schedule} schedule",
+        "Masks": f"{masks.scheme}, p = {masks.p}; seeds {training.seeds}, study seed {study.seed}",
+        "Decoder": f"{study.decoding.method}, sets up to {study.decoding.max_order} groups",
+        "Hashes": hashes,
+        "Versions": versions,
+        "Git": f"{git.get('revision', 'unknown')}{' with changes' if git.get('dirty') else ''}",
+    }
+
+
+def _texts(study: StudyConfig, grouping: Grouping) -> list[list[str]] | None:
+    """Example texts of every group, or their ids, or nothing, as report.text says."""
+    if study.report.text == "none":
+        return None
+    if study.report.text == "ids":
+        return [[grouping.example_ids[row] for row in rows] for rows in grouping.members]
+    examples = load_examples(study)
+    return [
+        [f"{examples.inputs[row]} → {examples.outputs[row]}" for row in rows] for rows in grouping.members
+    ]
+
+
+def _svg(paths: list[Path]) -> Path:
+    return next(path for path in paths if path.suffix == ".svg")

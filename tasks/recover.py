@@ -1,0 +1,102 @@
+"""Fourth stage: join the values by key, decode them, and judge the result on masks held out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from prefect import get_run_logger, task
+
+from spex_data.groups import Grouping
+from spex_data.masks import MaskDistribution
+from spex_data.reports import Recovery, recover_values, write_document
+from spex_data.values import ValueTable, write_value_table
+from tasks.design import read_plan
+from tasks.inputs import value_function
+from tasks.run_folder import RunFolder
+from tasks.tracking import TrackedRun, child_run, log_curves, log_files, log_params
+
+MOST_CURVES = 20
+"""Targets with a value curve of their own in MLflow; the values of all are in values.parquet."""
+
+
+@task(
+    name="collect",
+    task_run_name="collect the values of {directory}",
+    description="Join every value to its mask and seed by content key; write values.parquet.",
+)
+def collect(directory: str, tracked: TrackedRun) -> ValueTable:
+    """Writes values.parquet from the plan and the store.
+
+    Args:
+        directory: A run folder with a plan.
+        tracked: The MLflow run.
+    """
+    folder = RunFolder(Path(directory))
+    plan, function = read_plan(folder.masks), value_function(folder)
+    known, values, causes = folder.store.read().lookup(function.keys(plan.masks, plan.seeds))
+    done = known.all(axis=1)
+    table = ValueTable(
+        targets=function.target_names,
+        masks=plan.masks,
+        roles=plan.roles,
+        seeds=plan.seeds,
+        values=values,
+        causes=tuple(cause if row_done else "not measured yet" for cause, row_done in zip(causes, done)),
+    )
+    write_value_table(table, folder.values)
+    log_files(tracked, [folder.values])
+    log_curves(
+        tracked,
+        {
+            f"value.{name}": list(enumerate(values[:, column].tolist()))
+            for column, name in enumerate(table.targets[:MOST_CURVES])
+        },
+    )
+    failed = [row for row in table.failed() if done[row]]
+    if failed:
+        get_run_logger().warning("%d fine-tunes failed; the first: %s", len(failed), causes[failed[0]])
+    return table
+
+
+@task(
+    name="recover interactions",
+    task_run_name="recover interactions ({method})",
+    description="Decode the training masks into a sparse Fourier expansion; judge it on the held-out masks.",
+)
+def recover(directory: str, table: ValueTable, tracked: TrackedRun, method: str) -> Recovery:
+    """Decodes a table of values and writes interactions.json and faithfulness.json.
+
+    Args:
+        directory: The run folder.
+        table: Its values.
+        tracked: The MLflow run; the decoder is a child of it.
+        method: Name of the decoder, for the task's name.
+    """
+    folder = RunFolder(Path(directory))
+    study = folder.read_study()
+    grouping = Grouping.from_table(pq.read_table(folder.groups))
+    with child_run(tracked, f"decode: {method}", {"spex.decoder": method}) as child:
+        recovery = recover_values(
+            table,
+            study_name=study.name,
+            group_names=grouping.names,
+            method=method,
+            max_order=study.decoding.max_order,
+            distribution=MaskDistribution(study.masks.scheme, grouping.n_groups, study.masks.p),
+            seed=study.seed,
+            top=study.report.top,
+        )
+        write_document(folder.interactions, recovery.interactions)
+        write_document(folder.faithfulness, recovery.judged)
+        log_params(child, {"method": method, "max_order": study.decoding.max_order})
+        scores = recovery.scores()
+        log_curves(child, scores)
+        log_curves(tracked, scores)
+        log_files(child, [folder.interactions, folder.faithfulness])
+    log_files(tracked, [folder.interactions, folder.faithfulness])
+    r2 = [judged.r2 for judged in recovery.faithfulness if judged.r2 is not None]
+    if r2:
+        get_run_logger().info("held-out R2 %.3f (mean over %d targets)", float(np.mean(r2)), len(r2))
+    return recovery

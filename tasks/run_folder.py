@@ -1,0 +1,191 @@
+"""The files of a run: where they are, and the manifest that says how they came about."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from spex_data.errors import StoreError
+from spex_data.study import StudyConfig, config_differences, dump_study, load_study
+from spex_data.values import ValueStore, write_whole
+
+FORMAT = 1
+STAGES_THAT_MAY_DIFFER = ("decoding", "runner", "tracking", "report")
+"""Sections of a study that change no value: a run goes on with other ones without being asked twice."""
+_VERSIONS = (
+    "spex-data",
+    "torch",
+    "transformers",
+    "peft",
+    "datasets",
+    "lightgbm",
+    "numpy",
+    "scipy",
+    "prefect",
+    "mlflow",
+)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run's folder.
+
+    Attributes:
+        directory: `runs/NAME`, or what --out says.
+    """
+
+    directory: Path
+
+    @property
+    def study(self) -> Path:
+        """The study as resolved, YAML."""
+        return self.directory / "study.yaml"
+
+    @property
+    def manifest(self) -> Path:
+        """Hashes, versions, seeds and executions, JSON."""
+        return self.directory / "manifest.json"
+
+    @property
+    def groups(self) -> Path:
+        """Which example is in which group."""
+        return self.directory / "groups.parquet"
+
+    @property
+    def masks(self) -> Path:
+        """The measurement plan: mask, role, seed."""
+        return self.directory / "masks.parquet"
+
+    @property
+    def values(self) -> Path:
+        """All values in the long form."""
+        return self.directory / "values.parquet"
+
+    @property
+    def store(self) -> ValueStore:
+        """The append-only part files."""
+        return ValueStore(self.directory / "values")
+
+    @property
+    def adapters(self) -> Path:
+        """Adapters kept."""
+        return self.directory / "adapters"
+
+    @property
+    def interactions(self) -> Path:
+        """What was found."""
+        return self.directory / "interactions.json"
+
+    @property
+    def faithfulness(self) -> Path:
+        """How well it predicts held-out masks."""
+        return self.directory / "faithfulness.json"
+
+    @property
+    def report(self) -> Path:
+        """The page for people."""
+        return self.directory / "report.html"
+
+    @property
+    def figures(self) -> Path:
+        """The page's pictures, PNG and SVG."""
+        return self.directory / "figures"
+
+    def read_study(self) -> StudyConfig:
+        """The study this folder holds.
+
+        Raises:
+            StoreError: The folder holds no run.
+        """
+        if not self.study.is_file():
+            raise StoreError(
+                "holds no run (there is no study.yaml)",
+                where=str(self.directory),
+                instead="give the folder that `spex-data run` printed, such as runs/demo",
+            )
+        return load_study(self.study)
+
+    def read_manifest(self) -> dict[str, Any]:
+        """The manifest, empty when there is none yet."""
+        if not self.manifest.is_file():
+            return {}
+        try:
+            return json.loads(self.manifest.read_text())
+        except ValueError as error:
+            raise StoreError(
+                f"is not JSON ({error})",
+                where=str(self.manifest),
+                instead="restore it, or run into another folder",
+            ) from error
+
+    def unit(self) -> str:
+        """What all values of the run are in, such as "log-odds"; "value" where targets differ."""
+        units = set(self.read_manifest().get("units", []))
+        return units.pop() if len(units) == 1 else "value"
+
+    def update_manifest(self, changes: Mapping[str, Any]) -> None:
+        """Merges changes into the manifest, whole or not at all."""
+        merged = {"format": FORMAT, **self.read_manifest(), **changes}
+        write_whole(self.manifest, (json.dumps(merged, indent=2) + "\n").encode())
+
+    def claim(self, study: StudyConfig, *, update: bool) -> None:
+        """Makes the folder this study's, or says what it holds instead.
+
+        Args:
+            study: The study to run here.
+            update: Whether a changed study may go on with the values that are still valid.
+
+        Raises:
+            StoreError: The folder holds another study and `update` is false.
+        """
+        if self.study.is_file() and not update:
+            changed = config_differences(self.read_study(), study, ignore=STAGES_THAT_MAY_DIFFER)
+            if changed:
+                raise StoreError(
+                    "holds another study (" + "; ".join(changed) + ")",
+                    where=str(self.directory),
+                    instead="choose another --out, or write --update to reuse the values still valid",
+                )
+        write_whole(self.study, dump_study(study).encode())
+
+
+def provenance() -> dict[str, Any]:
+    """Versions, machine and git state, for the manifest."""
+    versions = {"python": platform.python_version()}
+    for name in _VERSIONS:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return {
+        "versions": versions,
+        "git": _git_state(),
+        "machine": {"system": platform.platform(), "processor": platform.machine(), "cpus": os.cpu_count()},
+    }
+
+
+def now() -> str:
+    """The time as manifests write it."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Revision and dirtiness of the working directory's checkout; None outside one."""
+    try:
+        revision = _git("rev-parse", "HEAD")
+        return {"revision": revision, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()

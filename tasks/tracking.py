@@ -1,0 +1,187 @@
+"""MLflow: one run an execution, child runs per chunk and per decoder, and nothing when tracking is off."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from spex_data.errors import RunnerError
+from spex_data.study import StudyConfig
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+LARGEST_BATCH = 1_000
+LONGEST_CURVE = 1_000
+_BOUNDS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "8", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+
+
+class TrackedRun(BaseModel, frozen=True):
+    """An MLflow run that tasks in any process can log to; `run_id` None means that nothing is logged.
+
+    Attributes:
+        uri: Tracking URI.
+        experiment_id: MLflow experiment.
+        run_id: The run of this execution.
+        url: Its page, where the tracking URI is a server's.
+    """
+
+    uri: str = ""
+    experiment_id: str = ""
+    run_id: str | None = None
+    url: str | None = None
+
+
+def tracking_uri(study: StudyConfig, directory: Path) -> str:
+    """The study's URI, else MLFLOW_TRACKING_URI, else an SQLite file beside the runs."""
+    default = f"sqlite:///{directory.resolve().parent / 'mlflow.db'}"
+    return study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or default
+
+
+def start_run(study: StudyConfig, directory: Path, tags: Mapping[str, str]) -> TrackedRun:
+    """Opens the MLflow run of one execution of a study.
+
+    Args:
+        study: What is run.
+        directory: The run folder.
+        tags: Tags of the run.
+
+    Raises:
+        RunnerError: The tracking server does not answer, within some 10 s.
+    """
+    if not study.tracking.mlflow:
+        return TrackedRun()
+    uri = tracking_uri(study, directory)
+    client = _client(uri)
+    try:
+        name = study.tracking.experiment or study.name
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            local = uri.startswith("sqlite:")
+            place = (directory.resolve().parent / "mlflow-artifacts").as_uri() if local else None
+            experiment_id = client.create_experiment(name, artifact_location=place)
+        else:
+            experiment_id = experiment.experiment_id
+        run = client.create_run(experiment_id, run_name=study.name, tags=dict(tags))
+    except Exception as error:
+        raise RunnerError(
+            f"MLflow does not answer ({str(error).splitlines()[0][:160]})",
+            where=f"tracking.uri = {uri}",
+            instead="start the server, correct the URI, or write tracking.mlflow: false",
+        ) from error
+    run_id = run.info.run_id
+    url = f"{uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}" if uri.startswith("http") else None
+    return TrackedRun(uri=uri, experiment_id=experiment_id, run_id=run_id, url=url)
+
+
+def end_run(run: TrackedRun, status: str) -> None:
+    """Closes a run as FINISHED, FAILED or KILLED."""
+    if run.run_id is not None:
+        _client(run.uri).set_terminated(run.run_id, status)
+
+
+def end_run_left_open(uri: str, run_id: str) -> None:
+    """Tells the truth about a run whose process died: KILLED instead of RUNNING; silent if it is gone."""
+    from mlflow.exceptions import MlflowException
+
+    client = _client(uri)
+    try:
+        if client.get_run(run_id).info.status == "RUNNING":
+            client.set_terminated(run_id, "KILLED")
+    except MlflowException:
+        return
+
+
+@contextmanager
+def child_run(parent: TrackedRun, name: str, tags: Mapping[str, str] | None = None) -> Iterator[TrackedRun]:
+    """A child run, FINISHED after the block or FAILED by an error in it."""
+    if parent.run_id is None:
+        yield parent
+        return
+    run = _client(parent.uri).create_run(
+        parent.experiment_id, run_name=name, tags={"mlflow.parentRunId": parent.run_id, **(tags or {})}
+    )
+    child = parent.model_copy(update={"run_id": run.info.run_id})
+    try:
+        yield child
+    except BaseException:
+        end_run(child, "FAILED")
+        raise
+    end_run(child, "FINISHED")
+
+
+def log_params(run: TrackedRun, params: Mapping[str, Any]) -> None:
+    """Logs parameters, 100 a call."""
+    from mlflow.entities import Param
+
+    entities = [Param(key, str(value)[:6000]) for key, value in params.items()]
+    for part in _batches(entities, 100):
+        _log_batch(run, params=part)
+
+
+def log_curves(run: TrackedRun, curves: Mapping[str, Sequence[tuple[int, float]]]) -> None:
+    """Logs metrics as curves of (step, value), each thinned to `LONGEST_CURVE` points; NaN is left out."""
+    from mlflow.entities import Metric
+    from mlflow.utils.time import get_current_time_millis
+
+    time = get_current_time_millis()
+    points = [
+        Metric(name, value, time, step)
+        for name, curve in curves.items()
+        for step, value in curve[:: -(-len(curve) // LONGEST_CURVE) or 1]
+        if value == value
+    ]
+    for part in _batches(points, LARGEST_BATCH):
+        _log_batch(run, metrics=part)
+
+
+def log_dataset(run: TrackedRun, *, name: str, digest: str, source: str, profile: str, context: str) -> None:
+    """Logs a data set as an input of the run: its digest and where it came from, not its rows."""
+    if run.run_id is None:
+        return
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    data = Dataset(name, digest[:36], "spex-data", source, schema=None, profile=profile)
+    _client(run.uri).log_inputs(run.run_id, [DatasetInput(data, [InputTag("mlflow.data.context", context)])])
+
+
+def log_files(run: TrackedRun, paths: Iterable[Path]) -> None:
+    """Logs files and folders as artifacts of the run; those that are not there are passed over."""
+    if run.run_id is None:
+        return
+    client = _client(run.uri)
+    for path in paths:
+        if path.is_dir():
+            client.log_artifacts(run.run_id, str(path), path.name)
+        elif path.is_file():
+            client.log_artifact(run.run_id, str(path))
+
+
+def set_tags(run: TrackedRun, tags: Mapping[str, str]) -> None:
+    """Sets tags of the run."""
+    from mlflow.entities import RunTag
+
+    _log_batch(run, tags=[RunTag(key, value) for key, value in tags.items()])
+
+
+def _log_batch(run: TrackedRun, **entities: Any) -> None:
+    if run.run_id is not None:
+        _client(run.uri).log_batch(run.run_id, **entities)
+
+
+def _client(uri: str) -> MlflowClient:
+    for name, value in _BOUNDS.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri)
+
+
+def _batches(items: Sequence[Any], size: int) -> Iterator[list[Any]]:
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])

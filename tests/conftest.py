@@ -1,0 +1,81 @@
+"""Every test session keeps to itself: its own Prefect home, its own cache, one thread, nobody called."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+from flows.environment import be_quiet
+
+os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
+for name in ("PREFECT_API_URL", "MLFLOW_TRACKING_URI"):
+    os.environ.pop(name, None)
+be_quiet()
+
+
+@pytest.fixture(scope="session")
+def shared_root(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that the test workers of one session share."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Prefect home of this worker's own."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="session")
+def environment(shared_root: Path, prefect_home: Path) -> dict[str, str]:
+    """The environment of a `spex-data` command under test."""
+    return {
+        **os.environ,
+        "PREFECT_HOME": str(prefect_home),
+        "SPEX_DATA_CACHE": str(shared_root / "cache"),
+        "HOME": str(shared_root),
+        "COLUMNS": "100",
+    }
+
+
+@pytest.fixture(scope="session")
+def prefect_server(environment: dict[str, str], prefect_home: Path) -> Iterator[str]:
+    """A real Prefect server on SQLite; its API's URL."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/api"
+    command = [Path(sys.executable).parent / "prefect", "server", "start", "--port", str(port)]
+    log = (prefect_home / "server.log").open("w")
+    server = subprocess.Popen(
+        command, env={**environment, "PREFECT_UI_API_URL": url}, stdout=log, stderr=subprocess.STDOUT
+    )
+    try:
+        wait_for(f"{url}/health", server)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+        log.close()
+
+
+def wait_for(url: str, server: subprocess.Popen[bytes], patience: float = 90.0) -> None:
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        if server.poll() is not None:
+            raise RuntimeError(f"the server ended with {server.returncode}")
+        try:
+            with urlopen(url, timeout=2):
+                return
+        except (URLError, OSError):
+            time.sleep(0.2)
+    raise TimeoutError(url)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from spex_data.embedded import demo_world
+
+COMMAND = Path(sys.executable).parent / "spex-data"
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def spex_data(environment: dict[str, str], prefect_server: str, tmp_path: Path) -> Run:
+    """Runs the command in an empty folder, against the session's Prefect server."""
+
+    def run(*words: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        env = {**environment, "PREFECT_API_URL": prefect_server, **changes}
+        return subprocess.run(
+            [COMMAND, *words], capture_output=True, text=True, cwd=tmp_path, env=env, timeout=280
+        )
+
+    return run
+
+
+def study(**changes: object) -> dict[str, object]:
+    """The smallest real study: the embedded world, its model, 18 masks and 4 held out."""
+    return {
+        "name": "tiny",
+        "data": {"task": "causal-lm", "train": "embedded"},
+        "groups": {"by": "column", "column": "group", "core": ["replay"]},
+        "targets": {"from": "embedded"},
+        "model": {"source": "embedded"},
+        "lora": {"rank": 4, "alpha": 8, "target_modules": ["q_proj", "v_proj"]},
+        "training": {"epochs": 1, "batch_size": 16, "learning_rate": 0.005},
+        "masks": {"budget": 18, "heldout": 4, "heldout_seeds": 2},
+        "runner": {"kind": "inline", "chunk": 8},
+        **changes,
+    }
+
+
+def write_study(path: Path, **changes: object) -> str:
+    """Writes a study's YAML and returns its path."""
+    path.write_text(yaml.safe_dump(study(**changes), sort_keys=False))
+    return str(path)
+
+
+def write_world(
+    directory: Path,
+    *,
+    keep: Callable[[str], bool] = bool,
+    rename: Callable[[str], str] = str,
+    reverse: bool = False,
+) -> dict[str, object]:
+    """The embedded world's texts as a user's own files, and the sections of a study that reads them."""
+    world = demo_world(0)
+    groups = world.examples.columns["group"]
+    rows = [
+        {
+            "prompt": prompt,
+            "completion": completion,
+            "source": "replay" if group == "replay" else rename(group),
+        }
+        for prompt, completion, group in zip(
+            world.examples.inputs, world.examples.outputs, groups, strict=True
+        )
+        if keep(group)
+    ]
+    targets = [
+        {"prompt": prompt, "completion": answer}
+        for prompt, answer in zip(world.targets.inputs, world.targets.answers, strict=True)
+    ]
+    for name, lines in (("train", rows[::-1] if reverse else rows), ("targets", targets)):
+        (directory / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return {
+        "data": {
+            "task": "causal-lm",
+            "train": str(directory / "train.jsonl"),
+            "prompt": "prompt",
+            "completion": "completion",
+        },
+        "groups": {"by": "column", "column": "source", "core": ["replay"]},
+        "targets": {"from": str(directory / "targets.jsonl")},
+    }

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from spex_data.masks import mask_key
+from spex_data.values import ValueTable, read_value_table
+from tests.flows.conftest import COMMAND, write_study, write_world
+
+SECTIONS = ("data", "groups", "targets")
+
+
+def by_content(table: ValueTable) -> dict[tuple[str, int], np.ndarray]:
+    return {(mask_key(m), int(s)): v for m, s, v in zip(table.masks, table.seeds, table.values, strict=True)}
+
+
+class TestRun:
+    """`spex-data run` measures, decodes and reports a study, and says where everything is."""
+
+    def test_a_run_leaves_every_file_of_a_run_and_a_second_one_trains_nothing(self, spex_data, tmp_path):
+        config = write_study(tmp_path / "tiny.yaml")
+        first = spex_data("run", config)
+        assert first.returncode == 0, first.stderr
+        run = tmp_path / "runs" / "tiny"
+        for name in ("study.yaml", "manifest.json", "groups.parquet", "masks.parquet", "values.parquet"):
+            assert (run / name).is_file(), name
+        for name in ("interactions.json", "faithfulness.json", "report.html"):
+            assert (run / name).stat().st_size > 200, name
+        parts = sorted((run / "values").iterdir())
+        values = (run / "values.parquet").read_bytes()
+        second = spex_data("run", config)
+        assert second.returncode == 0, second.stderr
+        assert "26 of 26 were measured before" in second.stdout
+        assert sorted((run / "values").iterdir()) == parts
+        assert (run / "values.parquet").read_bytes() == values
+        manifest = json.loads((run / "manifest.json").read_text())
+        assert [execution["state"] for execution in manifest["executions"]] == ["finished", "finished"]
+
+    def test_a_killed_run_resumes_and_its_values_are_those_of_an_undisturbed_one(
+        self, spex_data, environment, prefect_server, tmp_path
+    ):
+        config = write_study(tmp_path / "tiny.yaml", runner={"kind": "inline", "chunk": 2})
+        undisturbed = spex_data("run", config, "--out", "whole")
+        assert undisturbed.returncode == 0, undisturbed.stderr
+        env = {**environment, "PREFECT_API_URL": prefect_server}
+        process = subprocess.Popen(
+            [COMMAND, "run", config, "--out", "killed"], cwd=tmp_path, env=env, stdout=subprocess.DEVNULL
+        )
+        parts = tmp_path / "killed" / "values"
+        while process.poll() is None and len(list(parts.glob("part-*.parquet"))) < 3:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        before = {path.name: path.stat().st_mtime_ns for path in parts.glob("part-*.parquet")}
+        assert 3 <= len(before) < 13
+        resumed = spex_data("run", config, "--out", "killed")
+        assert resumed.returncode == 0, resumed.stderr
+        after = {path.name: path.stat().st_mtime_ns for path in parts.glob("part-*.parquet")}
+        assert before.items() <= after.items()
+        assert len(after) == 13
+        assert (tmp_path / "killed/values.parquet").read_bytes() == (
+            tmp_path / "whole/values.parquet"
+        ).read_bytes()
+        states = [
+            run["state"] for run in json.loads((tmp_path / "killed/manifest.json").read_text())["executions"]
+        ]
+        assert states == ["killed", "finished"]
+
+    @pytest.mark.parametrize(
+        "runner",
+        [
+            {"kind": "inline", "chunk": 5},
+            {"kind": "processes", "workers": 2, "chunk": 7},
+            {"kind": "threads", "workers": 2},
+        ],
+    )
+    def test_chunks_and_workers_change_no_value(self, spex_data, tmp_path, runner):
+        for out, changes in (("plain", {}), ("other", {"runner": runner})):
+            done = spex_data("run", write_study(tmp_path / f"{out}.yaml", **changes), "--out", out)
+            assert done.returncode == 0, done.stderr
+        plain, other = (read_value_table(tmp_path / out / "values.parquet") for out in ("plain", "other"))
+        np.testing.assert_allclose(other.values, plain.values, atol=2e-3)
+
+    def test_renaming_reordering_and_other_files_change_no_value(self, spex_data, tmp_path):
+        tables = []
+        for out, rename, reverse in (
+            ("plain", str, False),
+            ("moved", lambda name: f"team {hash(name) % 3}: {name[::-1]}", True),
+        ):
+            (tmp_path / out).mkdir()
+            sections = write_world(tmp_path / out, rename=rename, reverse=reverse)
+            done = spex_data("run", write_study(tmp_path / f"{out}.yaml", **sections), "--out", f"run-{out}")
+            assert done.returncode == 0, done.stderr
+            tables.append(read_value_table(tmp_path / f"run-{out}" / "values.parquet"))
+        plain, moved = tables
+        np.testing.assert_array_equal(plain.masks, moved.masks[:, ::-1])
+        np.testing.assert_allclose(plain.values, moved.values, atol=2e-3)
+
+    def test_one_more_group_reuses_the_masks_without_it_and_gives_what_a_fresh_run_gives(
+        self, spex_data, tmp_path
+    ):
+        (tmp_path / "data").mkdir()
+        small = write_world(tmp_path / "data", keep=lambda group: group != "catalogue-7")
+        training = {"epochs": 1, "batch_size": 16, "learning_rate": 0.005, "steps_per_epoch": 9}
+        masks = {"budget": 40, "heldout": 4, "heldout_seeds": 1}
+        config = write_study(tmp_path / "s.yaml", training=training, masks=masks, **small)
+        assert spex_data("run", config, "--out", "grown").returncode == 0
+        write_world(tmp_path / "data")
+        refused = spex_data("run", config, "--out", "grown")
+        assert refused.returncode == 2
+        assert "--update" in refused.stderr
+        updated = spex_data("run", config, "--out", "grown", "--update")
+        assert updated.returncode == 0, updated.stderr
+        fresh = spex_data("run", config, "--out", "fresh")
+        assert fresh.returncode == 0, fresh.stderr
+        grown = read_value_table(tmp_path / "grown" / "values.parquet")
+        without = sum(not mask[-1] for mask in grown.masks)
+        assert without > 10
+        reused = int(updated.stdout.split(" were measured before")[0].split()[-3])
+        assert reused >= without - 4
+        np.testing.assert_allclose(
+            grown.values, read_value_table(tmp_path / "fresh" / "values.parquet").values, atol=2e-3
+        )
+
+    def test_without_a_server_the_same_command_runs(self, spex_data, tmp_path):
+        done = spex_data(
+            "run",
+            write_study(tmp_path / "tiny.yaml"),
+            PREFECT_API_URL="",
+            PREFECT_HOME=str(tmp_path / "home"),
+        )
+        assert done.returncode == 0, done.stderr
+
+
+class TestStored:
+    """What a run stores can be used without it."""
+
+    def test_a_saved_adapter_loaded_by_plain_peft_gives_the_stored_value_again(
+        self, spex_data, tmp_path, environment, monkeypatch
+    ):
+        monkeypatch.setenv("SPEX_DATA_CACHE", environment["SPEX_DATA_CACHE"])
+        config = write_study(tmp_path / "tiny.yaml", training={"epochs": 1, "batch_size": 16, "keep": "all"})
+        assert spex_data("run", config, "--out", "run").returncode == 0
+        from peft import PeftModel
+
+        from spex_data.embedded import demo_world, embedded_base_model
+        from spex_data.evaluation import evaluate_targets
+        from spex_data.training import AdapterBank
+
+        bank = AdapterBank.load(sorted((tmp_path / "run/adapters").glob("*.safetensors"))[0])
+        bank.export_peft(0, tmp_path / "adapter")
+        base = embedded_base_model(0)
+        model = PeftModel.from_pretrained(base.model, tmp_path / "adapter")
+        value = evaluate_targets(model, base, demo_world(0).targets)
+        stored = by_content(read_value_table(tmp_path / "run/values.parquet"))
+        np.testing.assert_allclose(value, stored[mask_key(bank.masks[0]), int(bank.seeds[0])], atol=1e-4)
+
+    def test_groups_say_for_every_example_where_it_is(self, spex_data, tmp_path):
+        assert spex_data("run", write_study(tmp_path / "tiny.yaml"), "--out", "run").returncode == 0
+        groups = pq.read_table(tmp_path / "run" / "groups.parquet")
+        assert groups.num_rows == 138
+        assert groups["group"].to_pylist().count(-1) == 20

@@ -19,7 +19,7 @@ from flows.progress import Progress, tell
 from flows.runners import task_runner
 from spex_data.study import StudyConfig, load_study
 from spex_data.values import writer_lock
-from tasks.design import Chunk, design
+from tasks.design import Design, design
 from tasks.measure import measure
 from tasks.prepare import prepare
 from tasks.recover import collect, recover
@@ -89,15 +89,16 @@ def attribution(parameters: AttributionParameters) -> AttributionResult:
 
 def _stages(study: StudyConfig, directory: str, tracked: TrackedRun, *, update: bool) -> AttributionResult:
     tell(Progress("reading data, making groups, loading the model"))
-    prepare(directory, tracked, update=update)
+    prepared = prepare(directory, tracked, update=update)
     tell(Progress("drawing masks"))
-    planned = design(directory, tracked)
+    planned = design(directory, prepared, tracked)
+    failed = 0
     if planned.chunks:
         runner = task_runner(study, len(planned.chunks))
         stage = fine_tune.with_options(task_runner=runner) if runner else fine_tune
-        stage(directory, planned.chunks, planned.done, tracked, in_process=runner is None)
+        failed = stage(directory, planned, tracked, in_process=runner is None)
     tell(Progress("recovering interactions"))
-    table = collect(directory, tracked)
+    table = collect(directory, failed, tracked)
     recovery = recover(directory, table, tracked, study.decoding.method)
     tell(Progress("writing the report"))
     report(directory, recovery, tracked)
@@ -113,30 +114,27 @@ def _stages(study: StudyConfig, directory: str, tracked: TrackedRun, *, update: 
 
 @flow(
     name="fine-tune",
-    flow_run_name="fine-tune {directory}",
+    flow_run_name="{planned.missing} of {planned.total} masks",
     description="Chunks of fine-tunes, on the study's task runner; each appends its values to the store.",
 )
-def fine_tune(
-    directory: str, chunks: tuple[Chunk, ...], done: int, tracked: TrackedRun, *, in_process: bool
-) -> int:
+def fine_tune(directory: str, planned: Design, tracked: TrackedRun, *, in_process: bool) -> int:
     """Measures chunks, in this process one by one or on the flow's task runner.
 
     Args:
         directory: The run folder.
-        chunks: What is missing.
-        done: Fine-tunes measured before.
+        planned: What is missing.
         tracked: The MLflow run.
         in_process: Whether to run them here.
 
     Returns:
         Fine-tunes that failed.
     """
-    total, failed = chunks[0].total, 0
+    done, total, failed = planned.done, planned.total, 0
     tell(Progress("fine-tuning", done, total))
     if in_process:
-        results = (measure(directory, chunk, tracked) for chunk in chunks)
+        results = (measure(directory, chunk, tracked) for chunk in planned.chunks)
     else:
-        futures = [measure.submit(directory, chunk, tracked) for chunk in chunks]
+        futures = [measure.submit(directory, chunk, tracked) for chunk in planned.chunks]
         results = (future.result() for future in as_completed(futures))
     for result in results:
         done, failed = done + result.rows, failed + result.failed
@@ -160,7 +158,14 @@ def _execution(study: StudyConfig, folder: RunFolder) -> Iterator[TrackedRun]:
             earlier["state"] = "killed"
             if earlier["mlflow_run_id"]:
                 end_run_left_open(earlier["mlflow_uri"], earlier["mlflow_run_id"])
-    tags = {"spex.run_folder": str(folder.directory.resolve()), "spex.execution": str(len(executions) + 1)}
+    place = str(folder.directory.resolve())
+    tags = {
+        "spex.run_folder": place,
+        "spex.execution": str(len(executions) + 1),
+        "mlflow.source.name": "spex-data run",
+        "mlflow.note.content": f"Which groups of training examples interact: study **{study.name}**, "
+        f"execution {len(executions) + 1}.\n\nFiles: `{place}`. Prefect: {_page() or 'no server'}.",
+    }
     tracked = start_run(study, folder.directory, tags)
     this: dict[str, Any] = {
         "started": now(),

@@ -29,19 +29,17 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
     binaries = Path(sys.executable).parent
     api = f"http://127.0.0.1:{prefect_port}/api"
     servers = {
-        "Prefect": subprocess.Popen(
-            [binaries / "prefect", "server", "start", "--port", str(prefect_port)],
-            env={**os.environ, "PREFECT_UI_API_URL": api},
-            stdout=subprocess.DEVNULL,
+        "Prefect": _serve(
+            [binaries / "prefect", "server", "start", "--port", str(prefect_port)], PREFECT_UI_API_URL=api
         ),
-        "MLflow": subprocess.Popen(
-            [binaries / "mlflow", "ui", "--port", str(mlflow_port), "--backend-store-uri", database],
-            stdout=subprocess.DEVNULL,
+        "MLflow": _serve(
+            [binaries / "mlflow", "ui", "--port", str(mlflow_port), "--workers", "1"],
+            MLFLOW_BACKEND_STORE_URI=database,
         ),
     }
     click.echo(f"Prefect  http://127.0.0.1:{prefect_port}   flows: PREFECT_API_URL={api} spex-data run ...")
     click.echo(f"MLflow   http://127.0.0.1:{mlflow_port}   experiments of {database}")
-    click.echo("Ctrl-C stops both")
+    click.echo("both take some seconds to start; Ctrl-C stops them")
     try:
         while all(server.poll() is None for server in servers.values()):
             time.sleep(0.5)
@@ -56,3 +54,8 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
             server.terminate()
         for server in servers.values():
             server.wait(timeout=20)
+
+
+def _serve(command: list[Path | str], **environment: str) -> subprocess.Popen[bytes]:
+    env = {**os.environ, **environment}
+    return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -22,6 +22,7 @@ from spex_data.masks import (
 from spex_data.study import StudyConfig
 from spex_data.values import write_parquet
 from tasks.inputs import value_function
+from tasks.prepare import Prepared
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, log_files
 
@@ -68,17 +69,23 @@ class Design(Record, frozen=True):
     exhaustive: bool
     chunks: tuple[Chunk, ...]
 
+    @property
+    def missing(self) -> int:
+        """Fine-tunes still to do."""
+        return self.total - self.done
+
 
 @task(
     name="design",
-    task_run_name="design masks for {directory}",
+    task_run_name="design masks over {prepared.n_groups} groups",
     description="Draw training and held-out masks; ask the store which fine-tunes are missing.",
 )
-def design(directory: str, tracked: TrackedRun) -> Design:
+def design(directory: str, prepared: Prepared, tracked: TrackedRun) -> Design:
     """Draws the masks and finds what is missing.
 
     Args:
-        directory: A prepared run folder.
+        directory: The run folder.
+        prepared: What the stage before found in it.
         tracked: The MLflow run.
     """
     folder = RunFolder(Path(directory))
@@ -103,8 +110,8 @@ def design(directory: str, tracked: TrackedRun) -> Design:
     log_files(tracked, [folder.masks])
     done = len(plan) - int(missing.sum())
     get_run_logger().info(
-        "%d masks and %d held out, %d fine-tunes in all; %d already measured",
-        len(drawn.training), len(drawn.heldout), len(plan), done,
+        "%d masks over %d groups and %d held out, %d fine-tunes in all; %d already measured",
+        len(drawn.training), prepared.n_groups, len(drawn.heldout), len(plan), done,
     )  # fmt: skip
     return Design(
         n_masks=len(drawn.training),

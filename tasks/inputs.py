@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
@@ -119,18 +118,29 @@ def make_grouping(study: StudyConfig, examples: Examples, base_model: BaseModel)
 
 
 def value_function(folder: RunFolder) -> SubsetTraining:
-    """The value function of a prepared run, built once a process.
+    """The value function of a prepared run, built once a thread: training puts adapters on its base model.
 
     Raises:
         StoreError: The data or the model changed since the run was prepared.
     """
-    stamp = folder.manifest.stat().st_mtime_ns if folder.manifest.is_file() else 0
-    return _value_function(str(folder.directory.resolve()), stamp)
+    if getattr(_built, "stamp", None) != _stamp(folder):
+        keep_value_function(folder, _load_value_function(folder))
+    return _built.function  # type: ignore[no-any-return]
 
 
-@lru_cache(maxsize=1)
-def _value_function(directory: str, _stamp: int) -> SubsetTraining:
-    folder = RunFolder(Path(directory))
+def keep_value_function(folder: RunFolder, function: SubsetTraining) -> None:
+    """Lets this thread's next `value_function` of the folder be one that is there already."""
+    _built.function, _built.stamp = function, _stamp(folder)
+
+
+_built = threading.local()
+
+
+def _stamp(folder: RunFolder) -> tuple[str, int]:
+    return str(folder.directory.resolve()), folder.groups.stat().st_mtime_ns
+
+
+def _load_value_function(folder: RunFolder) -> SubsetTraining:
     study, manifest = folder.read_study(), folder.read_manifest()
     examples = load_examples(study)
     base_model = load_base_model(study, examples)
@@ -139,7 +149,7 @@ def _value_function(directory: str, _stamp: int) -> SubsetTraining:
         if manifest["hashes"][what] != fingerprint:
             raise StoreError(
                 f"the {what} changed while the run was going on",
-                where=directory,
+                where=str(folder.directory),
                 instead="run the command again with --update",
             )
     grouping = Grouping.from_table(pq.read_table(folder.groups))

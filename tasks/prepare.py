@@ -15,6 +15,7 @@ from spex_data.study import StudyConfig
 from spex_data.values import write_parquet
 from tasks.inputs import (
     build_value_function,
+    keep_value_function,
     load_base_model,
     load_examples,
     make_grouping,
@@ -44,7 +45,7 @@ class Prepared(Record, frozen=True):
 
 @task(
     name="prepare",
-    task_run_name="prepare {directory}",
+    task_run_name="read data, make groups, load model",
     description="Read the data, make the groups, load the base model; write groups.parquet and the manifest.",
 )
 def prepare(directory: str, tracked: TrackedRun, *, update: bool = False) -> Prepared:
@@ -76,6 +77,7 @@ def prepare(directory: str, tracked: TrackedRun, *, update: bool = False) -> Pre
     if not update:
         _refuse_change(folder, before.get("hashes", {}), hashes)
     write_parquet(grouping.to_table(), folder.groups)
+    keep_value_function(folder, measured)
     folder.update_manifest(
         {
             "study": study.name,

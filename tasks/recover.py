@@ -23,14 +23,15 @@ MOST_CURVES = 20
 
 @task(
     name="collect",
-    task_run_name="collect the values of {directory}",
+    task_run_name="collect values",
     description="Join every value to its mask and seed by content key; write values.parquet.",
 )
-def collect(directory: str, tracked: TrackedRun) -> ValueTable:
+def collect(directory: str, failed: int, tracked: TrackedRun) -> ValueTable:
     """Writes values.parquet from the plan and the store.
 
     Args:
         directory: A run folder with a plan.
+        failed: Fine-tunes that just failed, for the log.
         tracked: The MLflow run.
     """
     folder = RunFolder(Path(directory))
@@ -54,9 +55,11 @@ def collect(directory: str, tracked: TrackedRun) -> ValueTable:
             for column, name in enumerate(table.targets[:MOST_CURVES])
         },
     )
-    failed = [row for row in table.failed() if done[row]]
-    if failed:
-        get_run_logger().warning("%d fine-tunes failed; the first: %s", len(failed), causes[failed[0]])
+    causes_known = [cause for cause in causes if cause]
+    if causes_known:
+        get_run_logger().warning(
+            "%d fine-tunes failed, %d of them now; the first: %s", len(causes_known), failed, causes_known[0]
+        )
     return table
 
 

@@ -18,7 +18,7 @@ ROWS = 100
 
 @task(
     name="report",
-    task_run_name="report {directory}",
+    task_run_name="write the report",
     description="Draw the figures, write report.html, and publish both with the table of interactions.",
 )
 def report(directory: str, recovery: Recovery, tracked: TrackedRun) -> None:

@@ -64,7 +64,8 @@ def start_run(study: StudyConfig, directory: Path, tags: Mapping[str, str]) -> T
         if experiment is None:
             local = uri.startswith("sqlite:")
             place = (directory.resolve().parent / "mlflow-artifacts").as_uri() if local else None
-            experiment_id = client.create_experiment(name, artifact_location=place)
+            kind = {"mlflow.experimentKind": "custom_model_development"}  # opens on runs, not on traces
+            experiment_id = client.create_experiment(name, artifact_location=place, tags=kind)
         else:
             experiment_id = experiment.experiment_id
         run = client.create_run(experiment_id, run_name=study.name, tags=dict(tags))

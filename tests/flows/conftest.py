@@ -15,6 +15,22 @@ COMMAND = Path(sys.executable).parent / "spex-data"
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.fixture(scope="session")
+def plain_run(
+    environment: dict[str, str], prefect_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The smallest study, run once; tests read its folder and leave it as it is."""
+    home = tmp_path_factory.mktemp("plain")
+    config = write_study(home / "tiny.yaml")
+    env = {**environment, "PREFECT_API_URL": prefect_server}
+    done = subprocess.run(
+        [COMMAND, "run", config], capture_output=True, text=True, cwd=home, env=env, timeout=280
+    )
+    assert done.returncode == 0, done.stderr
+    (home / "stdout.txt").write_text(done.stdout)
+    return home / "runs" / "tiny"
+
+
 @pytest.fixture
 def spex_data(environment: dict[str, str], prefect_server: str, tmp_path: Path) -> Run:
     """Runs the command in an empty folder, against the session's Prefect server."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 LARGEST_BATCH = 1_000
 LONGEST_CURVE = 1_000
+LONGEST_NAME = 200
+_NOT_IN_A_NAME = re.compile(r"[^\w\-. :]", re.ASCII)
 _BOUNDS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "8", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 
 
@@ -133,12 +137,22 @@ def log_curves(run: TrackedRun, curves: Mapping[str, Sequence[tuple[int, float]]
     time = get_current_time_millis()
     points = [
         Metric(name, value, time, step)
-        for name, curve in curves.items()
+        for name, curve in zip(metric_names(list(curves)), curves.values(), strict=True)
         for step, value in curve[:: -(-len(curve) // LONGEST_CURVE) or 1]
         if value == value
     ]
     for part in _batches(points, LARGEST_BATCH):
         _log_batch(run, metrics=part)
+
+
+def metric_names(names: Sequence[str]) -> list[str]:
+    """Names as MLflow takes them: other characters become "_", and a name that was there gets a number."""
+    taken: list[str] = []
+    for name in names:
+        plain = _NOT_IN_A_NAME.sub("_", name)[:LONGEST_NAME]
+        numbered = (f"{plain} {number}" for number in count(2))
+        taken.append(next(one for one in chain([plain], numbered) if one not in taken))
+    return taken
 
 
 def log_dataset(run: TrackedRun, *, name: str, digest: str, source: str, profile: str, context: str) -> None:

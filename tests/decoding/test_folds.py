@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spex_data.decoding.folds import folds
+from spex_data.decoding.folds import chosen_elsewhere, folds
 
 label_lists = st.lists(st.integers(0, 12), min_size=1, max_size=60).map(np.array)
 
@@ -29,3 +29,15 @@ class TestFolds:
         labels = np.arange(40)
         assert np.array_equal(folds(labels, 5, seed=1), folds(labels, 5, seed=1))
         assert not np.array_equal(folds(labels, 5, seed=1), folds(labels, 5, seed=2))
+
+
+class TestChosenElsewhere:
+    """A fold's candidate is chosen without it."""
+
+    def test_each_fold_gets_the_candidate_that_is_best_on_the_others(self):
+        values = np.zeros(6)
+        fold_of = np.array([0, 0, 1, 1, 2, 2])
+        first = np.array([0.0, 0.0, 0.0, 0.0, 9.0, 9.0])
+        second = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+        found = chosen_elsewhere(np.stack([first, second]), values, fold_of)
+        assert found.tolist() == [1.0, 1.0, 1.0, 1.0, 9.0, 9.0]

@@ -76,17 +76,12 @@ def write_world(
     """The embedded world's texts as a user's own files, and the sections of a study that reads them."""
     world = demo_world(0)
     groups = world.examples.columns["group"]
-    rows = [
-        {
-            "prompt": prompt,
-            "completion": completion,
-            "source": "replay" if group == "replay" else rename(group),
-        }
-        for prompt, completion, group in zip(
-            world.examples.inputs, world.examples.outputs, groups, strict=True
-        )
-        if keep(group)
-    ]
+    rows, seen = [], set()
+    for prompt, completion, group in zip(world.examples.inputs, world.examples.outputs, groups, strict=True):
+        if keep(group) and (prompt, completion) not in seen:  # a repeated text is named by its place
+            source = group if group == "replay" else rename(group)
+            rows.append({"prompt": prompt, "completion": completion, "source": source})
+        seen.add((prompt, completion))
     targets = [
         {"prompt": prompt, "completion": answer}
         for prompt, answer in zip(world.targets.inputs, world.targets.answers, strict=True)

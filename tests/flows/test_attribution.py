@@ -134,7 +134,7 @@ class TestRun:
         self, spex_data, tmp_path
     ):
         (tmp_path / "data").mkdir()
-        small = write_world(tmp_path / "data", keep=lambda group: group != "catalogue-7")
+        small = write_world(tmp_path / "data", keep=lambda group: group != "Catalogue 7")
         training = {"epochs": 1, "batch_size": 16, "learning_rate": 0.005, "steps_per_epoch": 9}
         masks = {"budget": 40, "heldout": 4, "heldout_seeds": 1}
         config = write_study(tmp_path / "s.yaml", training=training, masks=masks, **small)

@@ -26,7 +26,8 @@ from spex_data.models import BaseModel, fingerprint
 from spex_data.models.heads import initialise_head
 from spex_data.training import LoraRecipe
 
-WORDS = "red green blue round square flat press hold turn the knob lamp door is a of it now".split()
+TEXT = "red green blue round square flat press hold turn the knob lamp door is a of it now"
+WORDS = TEXT.split()
 LABELS = ("stop", "go", "wait")
 CAUSAL = ("llama", "qwen2", "gpt2")
 CLASSIFIERS = ("bert", "llama-classifier")
@@ -97,11 +98,9 @@ def _build(kind, vocabulary, n_layers):
     if kind == "bert":
         return BertForSequenceClassification(BertConfig(**sizes, **labels, pad_token_id=0))
     assert kind == "gpt2"
-    return GPT2LMHeadModel(
-        GPT2Config(
-            vocab_size=vocabulary, n_embd=16, n_layer=n_layers, n_head=2, n_positions=16, bos_token_id=1, eos_token_id=1
-        )
-    )  # fmt: skip
+    ends = {"bos_token_id": 1, "eos_token_id": 1}
+    shape = {"n_embd": 16, "n_layer": n_layers, "n_head": 2, "n_positions": 16}
+    return GPT2LMHeadModel(GPT2Config(vocab_size=vocabulary, **shape, **ends))
 
 
 def some_examples(task="causal-lm", n=12, seed=0):

@@ -1,0 +1,67 @@
+"""The blend."""
+
+import numpy as np
+import pytest
+
+from spex_data.decoding import decoder
+from spex_data.decoding.auto import Auto
+from spex_data.decoding.costs import estimated_seconds
+from spex_data.decoding.problem import checked_problem
+from spex_data.faithfulness import r2
+from spex_data.spectra import MoebiusExpansion
+
+GAME = MoebiusExpansion.from_mapping(
+    12, {(): 1.0, (0, 1): 3.0, (2, 3, 4): 3.0, (5,): 1.0, (6,): -1.0, (5, 6): 1.0}
+).to_fourier()
+METHODS = ("linear", "walsh-gp", "lasso", "matching-pursuit", "proxyspex")
+
+
+def drawn(m, noise, seed=0):
+    rng = np.random.default_rng(seed)
+    masks = rng.random((m, 12)) < 0.5
+    return masks, GAME.evaluate(masks) + noise * rng.normal(size=m)
+
+
+class TestAuto:
+    """Every method has a say out of fold."""
+
+    @pytest.mark.parametrize("seed", [0, 1, 2])
+    def test_it_is_nearly_as_good_as_its_best_method(self, seed):
+        masks, values = drawn(150, 1.0, seed)
+        unseen, truth = drawn(1000, 0.0, seed + 100)
+        scores = {
+            name: r2(truth, decoder(name).decode(masks, values).evaluate(unseen))
+            for name in (*METHODS, "auto")
+        }
+        assert scores["auto"] > max(scores.values()) - 0.03
+
+    def test_diagnostics_hold_every_methods_score_and_weight(self):
+        masks, values = drawn(120, 0.5)
+        found = decoder("auto").decode(masks, values).diagnostics
+        assert set(found.scores) == {*METHODS, "auto"}
+        assert {f"weight of {name}" for name in METHODS} <= set(found.settings)
+        assert found.settings["listed_from"] in METHODS
+        assert found.cv_r2 == found.scores["auto"]
+
+    def test_coefficients_are_the_blends_and_the_list_is_one_methods(self):
+        masks, values = drawn(150, 0.5)
+        found = decoder("auto").decode(masks, values)
+        single = decoder(found.diagnostics.settings["listed_from"]).decode(masks, values)
+        assert found.interactions() == single.interactions()
+        parts = [decoder(name).decode(masks, values) for name in METHODS]
+        weights = [found.diagnostics.settings[f"weight of {name}"] for name in METHODS]
+        expected = sum(w * part.coefficient((0, 1)) for w, part in zip(weights, parts, strict=True))
+        assert found.coefficient((0, 1)) == pytest.approx(expected)
+
+    def test_planted_interactions_lead_its_list(self):
+        masks, values = drawn(250, 0.5)
+        listed = decoder("auto").decode(masks, values).interactions()
+        assert {(0, 1), (2, 3, 4)} <= {i.members for i in listed[:8]}
+
+    def test_a_small_budget_leaves_the_costly_methods_out(self):
+        masks, values = drawn(60, 0.5)
+        found = decoder("auto", cpu_seconds=0.0).decode(masks, values)
+        assert set(found.diagnostics.scores) == {"linear", "auto"}
+        assert Auto().cpu_seconds > sum(
+            estimated_seconds(name, checked_problem(masks, values)) for name in METHODS
+        )

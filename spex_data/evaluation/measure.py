@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from spex_data.evaluation.outputs import measure_output, token_scores
 from spex_data.evaluation.queries import Queries, encode_targets
 from spex_data.evaluation.targets import Targets
 from spex_data.models import BaseModel
 
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
 _BATCH = 64
 """Sequences a pass."""
 
 
-def evaluate_targets(model: nn.Module, base: BaseModel, targets: Targets) -> NDArray[np.float64]:
+def evaluate_targets(
+    model: PreTrainedModel | PeftModel, base: BaseModel, targets: Targets
+) -> NDArray[np.float64]:
     """Measures every target on a model.
 
     Args:
@@ -67,7 +73,7 @@ def values_from_logits(
 
 
 def _query_logits(
-    model: nn.Module, base: BaseModel, queries: Queries, batch: Sequence[int]
+    model: PreTrainedModel | PeftModel, base: BaseModel, queries: Queries, batch: Sequence[int]
 ) -> list[torch.Tensor]:
     """float[k, outputs] for each query of a batch; only the positions that are scored go through the head."""
     longest = max(len(queries.tokens[query]) for query in batch)
@@ -83,7 +89,8 @@ def _query_logits(
     sizes = [len(queries.answers[query]) for query in batch]
     rows = torch.repeat_interleave(torch.arange(len(batch)), torch.tensor(sizes))
     positions = torch.cat([queries.starts[query] + torch.arange(size) for query, size in zip(batch, sizes)])
-    head = base.model.get_output_embeddings()
+    # The head of the model that computes, which need not be the base model in memory.
+    head = model.get_output_embeddings()
     keep = head.register_forward_pre_hook(lambda _, hidden: hidden[0][rows, positions][None])
     try:
         logits = model(**inputs, use_cache=False).logits[0]

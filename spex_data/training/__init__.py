@@ -12,8 +12,11 @@ from spex_data.training.recipe import LoraRecipe
 
 if TYPE_CHECKING:
     from spex_data.training.adapter_bank import AdapterBank
-    from spex_data.training.adapters import adapted
+    from spex_data.training.adapters import adapted, load_adapter_state
     from spex_data.training.encoding import EncodedExamples, encode_examples
+    from spex_data.training.engine.forward import PreparedSequences
+    from spex_data.training.engine.passes import PreparedExamples, prepare_examples
+    from spex_data.training.engine.scoring import bank_logits, prepare_scoring
     from spex_data.training.reference import finetune_one
     from spex_data.training.train import train_adapters
 
@@ -21,8 +24,14 @@ _HOMES = {
     "AdapterBank": "adapter_bank",
     "EncodedExamples": "encoding",
     "adapted": "adapters",
+    "bank_logits": "engine.scoring",
     "encode_examples": "encoding",
     "finetune_one": "reference",
+    "load_adapter_state": "adapters",
+    "PreparedExamples": "engine.passes",
+    "PreparedSequences": "engine.forward",
+    "prepare_examples": "engine.passes",
+    "prepare_scoring": "engine.scoring",
     "train_adapters": "train",
 }
 
@@ -30,9 +39,15 @@ __all__ = [
     "AdapterBank",
     "EncodedExamples",
     "LoraRecipe",
+    "PreparedExamples",
+    "PreparedSequences",
     "adapted",
+    "bank_logits",
     "encode_examples",
     "finetune_one",
+    "load_adapter_state",
+    "prepare_examples",
+    "prepare_scoring",
     "train_adapters",
 ]
 

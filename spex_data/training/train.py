@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from spex_data.data import Examples
 from spex_data.errors import TrainingError
@@ -15,10 +15,14 @@ from spex_data.masks import as_masks
 from spex_data.models import BaseModel
 from spex_data.training.adapter_bank import AdapterBank
 from spex_data.training.adapters import adapted, adapter_state, peft_config_json
-from spex_data.training.encoding import encode_examples
+from spex_data.training.encoding import EncodedExamples, encode_examples
+from spex_data.training.engine.passes import PreparedExamples, prepare_examples, train_in_passes
+from spex_data.training.engine.training import Trained
 from spex_data.training.recipe import LoraRecipe
 from spex_data.training.reference import NotFinite, finetune_one
 from spex_data.training.sites import find_sites
+
+Engine = Literal["stacked", "reference"]
 
 
 def train_adapters(
@@ -29,10 +33,14 @@ def train_adapters(
     recipe: LoraRecipe,
     *,
     seed: int | ArrayLike,
-    adapters_per_pass: int | Literal["auto"] = "auto",  # noqa: ARG001 - the reference trains one at a time
-    engine: Literal["stacked", "reference"] = "stacked",
+    adapters_per_pass: int | Literal["auto"] = "auto",
+    engine: Engine = "stacked",
+    prepared: PreparedExamples | None = None,
 ) -> AdapterBank:
     """Fine-tunes one adapter a mask.
+
+    An adapter depends on the model, the recipe, S, its seed and its present examples alone: to the last bit
+    where the same adapters share a pass, to float tolerance otherwise.
 
     Args:
         base_model: Frozen; left as it was.
@@ -41,36 +49,52 @@ def train_adapters(
         masks: bool[K, n_groups].
         recipe: How.
         seed: One for all, or int64[K].
-        adapters_per_pass: Adapters trained at once; the reference trains one at a time, whatever is asked.
+        adapters_per_pass: Adapters trained at once, "auto" for what suits the device; when memory runs out,
+            half as many are, and a warning says so.
+        engine: "stacked" trains many adapters in one pass, "reference" one at a time with plain PEFT.
+        prepared: From `prepare_examples` on the same model, examples and recipe, so that calls share it.
 
     Returns:
         The bank; an adapter whose loss was not finite has its cause there, the others are trained.
 
     Raises:
-        TrainingError: The recipe does not fit the model, or an example does not.
+        TrainingError: The recipe does not fit the model, an example does not, `prepared` is of others, or not
+            even one adapter fits into memory.
     """
     chosen = as_masks(masks, n_groups=grouping.n_groups)
     seeds = np.broadcast_to(np.asarray(seed, dtype=np.int64), (len(chosen),)).copy()
     if not len(chosen):
         raise TrainingError("there are no masks to train on", where="masks", instead="give at least one")
-    states: list[dict[str, torch.Tensor]] = []
-    losses = np.full(len(chosen), np.nan)
-    causes: list[str | None] = [None] * len(chosen)
-    encoded = encode_examples(base_model, examples)
-    with adapted(base_model, recipe) as model:
-        for row, (mask, one_seed) in enumerate(zip(chosen, seeds.tolist(), strict=True)):
-            try:
-                losses[row] = finetune_one(
-                    model, base_model, encoded, grouping.present(mask), recipe, one_seed
-                )
-            except NotFinite as error:
-                causes[row] = str(error)
-            states.append(adapter_state(model))
-    config = peft_config_json(base_model, recipe, find_sites(base_model, recipe))
+    sites, present = find_sites(base_model, recipe), grouping.present(chosen)
+    if engine == "reference":
+        encoded = encode_examples(base_model, examples)
+        trained = _one_by_one(base_model, encoded, present, recipe, seeds.tolist())
+    else:
+        prepared = prepared or prepare_examples(base_model, examples, recipe)
+        if (prepared.examples.ids, prepared.sites) != (examples.ids, sites):
+            raise TrainingError("are of other examples or another recipe", where="the prepared examples")
+        trained = train_in_passes(base_model, prepared, present, recipe, seeds.tolist(), adapters_per_pass)
+    config = peft_config_json(base_model, recipe, sites)
     return AdapterBank(
-        recipe, base_model.fingerprint, config, chosen, seeds, _stacked(states), losses, tuple(causes)
+        recipe, base_model.fingerprint, config, chosen, seeds, trained.tensors, trained.losses, trained.causes
     )
 
 
-def _stacked(states: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
-    return {name: torch.stack([state[name] for state in states]) for name in states[0]}
+def _one_by_one(
+    base: BaseModel,
+    encoded: EncodedExamples,
+    present: NDArray[np.bool_],
+    recipe: LoraRecipe,
+    seeds: list[int],
+) -> Trained:
+    states: list[dict[str, torch.Tensor]] = []
+    losses, causes = np.full(len(seeds), np.nan), [None] * len(seeds)  # type: tuple[NDArray, list[str | None]]
+    with adapted(base, recipe) as model:
+        for row, seed in enumerate(seeds):
+            try:
+                losses[row] = finetune_one(model, base, encoded, present[row], recipe, seed)
+            except NotFinite as error:
+                causes[row] = str(error)
+            states.append(adapter_state(model))
+    tensors = {name: torch.stack([state[name] for state in states]) for name in states[0]}
+    return Trained(tensors, losses, tuple(causes))

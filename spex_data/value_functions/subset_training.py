@@ -5,19 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.data import Examples
-from spex_data.evaluation import Targets, evaluate_targets
+from spex_data.evaluation import Queries, Targets, encode_targets, evaluate_targets, values_from_logits
 from spex_data.groups import Grouping
 from spex_data.models import BaseModel
-from spex_data.training import AdapterBank, LoraRecipe, adapted, train_adapters
-from spex_data.training.adapters import load_adapter_state
+from spex_data.training import (
+    AdapterBank,
+    LoraRecipe,
+    PreparedExamples,
+    PreparedSequences,
+    adapted,
+    bank_logits,
+    load_adapter_state,
+    prepare_examples,
+    prepare_scoring,
+    train_adapters,
+)
 from spex_data.value_functions.protocol import Measured
 
 _MODULUS = 2**128
+_MOST_LOGITS = 2**27
+"""Logits held at once while a bank is measured."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,8 @@ class SubsetTraining:
         grouping: Their groups.
         recipe: How an adapter is trained.
         targets: What is measured.
+        adapters_per_pass: Adapters trained at once, or "auto".
+        engine: "stacked" trains and measures many adapters in one pass, "reference" one at a time.
     """
 
     base_model: BaseModel
@@ -37,6 +52,8 @@ class SubsetTraining:
     grouping: Grouping
     recipe: LoraRecipe
     targets: Targets
+    adapters_per_pass: int | Literal["auto"] = "auto"
+    engine: Literal["stacked", "reference"] = "stacked"
 
     @property
     def n_groups(self) -> int:
@@ -74,7 +91,17 @@ class SubsetTraining:
 
     def __call__(self, masks: NDArray[np.bool_], seeds: NDArray[np.int64]) -> Measured:
         """Trains and measures masks; one that fails has NaN values and its cause."""
-        bank = train_adapters(self.base_model, self.examples, self.grouping, masks, self.recipe, seed=seeds)
+        bank = train_adapters(
+            self.base_model,
+            self.examples,
+            self.grouping,
+            masks,
+            self.recipe,
+            seed=seeds,
+            adapters_per_pass=self.adapters_per_pass,
+            engine=self.engine,
+            prepared=self._prepared if self.engine == "stacked" else None,
+        )
         return Measured(self.evaluate(bank), bank.causes, bank.losses, bank)
 
     def evaluate(self, bank: AdapterBank) -> NDArray[np.float64]:
@@ -84,12 +111,41 @@ class SubsetTraining:
             float64[K, n_targets]; NaN for adapters that failed.
         """
         values = np.full((len(bank), len(self.targets)), np.nan)
-        with adapted(self.base_model, bank.recipe) as model:
-            for row, cause in enumerate(bank.causes):
-                if cause is None:
-                    load_adapter_state(model, bank.state(row))
-                    values[row] = evaluate_targets(model, self.base_model, self.targets)
+        sound = [row for row, cause in enumerate(bank.causes) if cause is None]
+        if sound:
+            measure = self._one_by_one if self.engine == "reference" else self._at_once
+            values[sound] = measure(bank.select(sound))
         return values
+
+    def _at_once(self, bank: AdapterBank) -> NDArray[np.float64]:
+        queries, prepared = self._queries, self._prepared_queries
+        if bank.recipe != self.recipe:
+            prepared = prepare_scoring(self.base_model, bank.recipe, queries)
+        outputs = len(self.base_model.labels) or int(self.base_model.model.config.vocab_size)
+        a_row = sum(map(len, queries.answers)) * outputs
+        parts = np.array_split(np.arange(len(bank)), -(-len(bank) * a_row // _MOST_LOGITS))
+        logits = (bank_logits(self.base_model, bank.select(part.tolist()), prepared) for part in parts)
+        return np.concatenate([values_from_logits(self.targets, queries, part) for part in logits])
+
+    def _one_by_one(self, bank: AdapterBank) -> NDArray[np.float64]:
+        values = []
+        with adapted(self.base_model, bank.recipe) as model:
+            for row in range(len(bank)):
+                load_adapter_state(model, bank.state(row))
+                values.append(evaluate_targets(model, self.base_model, self.targets))
+        return np.array(values)
+
+    @cached_property
+    def _prepared(self) -> PreparedExamples:
+        return prepare_examples(self.base_model, self.examples, self.recipe)
+
+    @cached_property
+    def _queries(self) -> Queries:
+        return encode_targets(self.base_model, self.targets)
+
+    @cached_property
+    def _prepared_queries(self) -> PreparedSequences:
+        return prepare_scoring(self.base_model, self.recipe, self._queries)
 
     @cached_property
     def _content(self) -> tuple[int, list[int]]:

@@ -1,6 +1,7 @@
 """Many adapters over one frozen base model in one pass, each with the values that the reference gives it.
 
-The model's own code runs unchanged, on the rows of all adapters at once; hooks add to every adapted layer what
-each row's own adapter adds (`layers`). What is below the first adapted block is computed once (`prefix`), absent
-examples are never touched, and only the positions that are scored go through the head (`forward`).
+The model's own code runs unchanged, on the rows of all adapters at once; hooks add to every adapted layer
+what each row's own adapter adds (`layers`). What is below the first adapted block is computed once
+(`prefix`), absent examples are never touched, and only the positions that are scored go through the
+feed-forward part of the last block (`narrowing`) and the head (`forward`).
 """

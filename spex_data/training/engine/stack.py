@@ -57,7 +57,9 @@ class AdapterStack:
         parts = []
         for tensor in self.tensors.values():
             gradient = torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
-            parts.append(gradient.flatten(1) if active is None else gradient.flatten(1).index_select(0, active))
+            parts.append(
+                gradient.flatten(1) if active is None else gradient.flatten(1).index_select(0, active)
+            )
             tensor.grad = None
         return torch.cat(parts, dim=1)
 
@@ -128,7 +130,7 @@ def _head_hook(stack: AdapterStack, name: str, module: nn.Module) -> Hook:
     kinds = {nn.Linear: linear_head_hook, nn.LayerNorm: norm_head_hook}
     if type(module) not in kinds:
         raise TrainingError(
-            f"its head {name!r} is a {type(module).__name__}, which cannot be trained for many adapters at once",
+            f"its head {name!r} is a {type(module).__name__}, which many adapters cannot train at once",
             where="model.source",
             instead='train one at a time: train_adapters(..., engine="reference")',
         )

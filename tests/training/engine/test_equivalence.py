@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,6 +85,21 @@ class TestFloat64:
         reference, engine = banks(tiny_model(dtype=torch.float64), quick_recipe(), core=("g3",))
         assert largest_difference(reference, engine) < 1e-9
         assert np.isfinite(engine.losses).all()
+
+
+class TestIndependence:
+    """The engine and what it is held against share no code but the definitions of a value."""
+
+    def test_the_engine_imports_neither_the_reference_nor_peft(self):
+        imported = set()
+        for path in Path(layers.__file__).parent.glob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ImportFrom):
+                    imported.add(node.module)
+                elif isinstance(node, ast.Import):
+                    imported |= {alias.name for alias in node.names}
+        assert not {name for name in imported if name.startswith(("peft", "spex_data.training.reference"))}
+        assert "spex_data.training.adapters" not in imported
 
 
 class TestControl:

@@ -6,7 +6,7 @@ import torch
 
 from spex_data.data import make_examples
 from spex_data.errors import TrainingError
-from spex_data.training import train_adapters
+from spex_data.training import prepare_examples, train_adapters
 from spex_data.training.engine import passes
 from tests.training.tiny_models import quick_recipe, some_examples, some_groups, tiny_model
 
@@ -67,6 +67,23 @@ class TestOrder:
         for place, row in enumerate(rows):
             mine, theirs = part.state(place), whole.state(row)
             assert all((mine[name] - theirs[name]).abs().max() < 1e-6 for name in mine)
+
+
+class TestPrepared:
+    """What was prepared once serves every call with the same examples and recipe, and no other."""
+
+    def test_it_changes_no_bit(self):
+        base, examples = tiny_model(n_layers=3), some_examples()
+        prepared = prepare_examples(base, examples, quick_recipe())
+        one, other = (train(base, examples, prepared=given) for given in (None, prepared))
+        assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
+
+    def test_that_of_other_examples_or_of_another_recipe_is_refused(self):
+        base, examples = tiny_model(), some_examples()
+        others = [(some_examples(seed=1), quick_recipe()), (examples, quick_recipe(layers="last-1"))]
+        for other, recipe in others:
+            with pytest.raises(TrainingError, match="other examples or another recipe"):
+                train(base, examples, prepared=prepare_examples(base, other, recipe))
 
 
 class TestNotFinite:

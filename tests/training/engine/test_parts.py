@@ -147,7 +147,8 @@ class TestNarrowing:
             ("llama", ["model.layers.1.post_attention_layernorm", "model.layers.1.mlp"]),
             ("qwen2", ["model.layers.1.post_attention_layernorm", "model.layers.1.mlp"]),
             ("gpt2", ["transformer.h.1.ln_2", "transformer.h.1.mlp"]),
-            ("bert", []),
+            ("bert", ["bert.encoder.layer.1.intermediate", "bert.encoder.layer.1.output"]),
+            ("llama-classifier", ["model.layers.1.post_attention_layernorm", "model.layers.1.mlp"]),
         ],
     )
     def test_what_comes_after_the_attention_is_found(self, kind, names):

@@ -164,7 +164,9 @@ def build_value_function(
 
     recipe = replace(study.recipe(len(examples)), steps_per_epoch=steps_per_epoch)
     targets = load_targets(study, examples)
-    return SubsetTraining(base_model, examples, grouping, recipe, targets)
+    return SubsetTraining(
+        base_model, examples, grouping, recipe, targets, adapters_per_pass=study.training.adapters_per_pass
+    )
 
 
 def _column(rows: Examples, name: str | None, where: str) -> tuple[str, ...] | None:

@@ -84,6 +84,7 @@ def prepare(directory: str, tracked: TrackedRun, *, update: bool = False) -> Pre
             "seed": study.seed,
             "hashes": hashes,
             "steps_per_epoch": steps,
+            "adapters_per_pass": study.training.adapters_per_pass,
             "n_groups": grouping.n_groups,
             "n_examples": len(examples),
             "n_targets": len(measured.targets),

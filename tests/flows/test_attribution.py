@@ -101,6 +101,25 @@ class TestRun:
         ]
         assert states == ["killed", "finished"]
 
+    def test_an_interrupted_run_ends_with_130_and_says_how_to_resume(
+        self, environment, prefect_server, tmp_path
+    ):
+        config = write_study(tmp_path / "tiny.yaml", runner={"kind": "inline", "chunk": 1})
+        env = {**environment, "PREFECT_API_URL": prefect_server}
+        process = subprocess.Popen(
+            [COMMAND, "run", config], cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True
+        )
+        parts = tmp_path / "runs" / "tiny" / "values"
+        while process.poll() is None and not list(parts.glob("part-*.parquet")):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 130
+        assert f"spex-data run {config}" in err
+        assert "Traceback" not in err
+        manifest = json.loads((tmp_path / "runs" / "tiny" / "manifest.json").read_text())
+        assert manifest["executions"][0]["state"] == "interrupted"
+
     @pytest.mark.parametrize(
         "runner",
         [

@@ -29,3 +29,27 @@ def folds(labels: NDArray[np.int64], n_folds: int, *, seed: int) -> NDArray[np.i
         fold_of[name] = int(sizes.argmin())
         sizes[fold_of[name]] += counts[name]
     return fold_of[inverse.reshape(-1)]
+
+
+def chosen_elsewhere(
+    predicted: NDArray[np.float64], values: NDArray[np.float64], fold_of: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Out-of-fold predictions of the best of several candidates, chosen for each fold on the other folds.
+
+    The candidate that is best on all folds looks better on them than it is; this does not.
+
+    Args:
+        predicted: float64[q, m], out-of-fold predictions of q candidates.
+        values: float64[m].
+        fold_of: int64[m].
+
+    Returns:
+        float64[m].
+    """
+    errors = (predicted - values) ** 2
+    found = np.zeros(len(values))
+    for fold in range(fold_of.max() + 1):
+        out = fold_of == fold
+        judged = errors if out.all() else errors[:, ~out]
+        found[out] = predicted[int(judged.sum(axis=1).argmin()), out]
+    return found

@@ -54,17 +54,27 @@ def grow_forest(
     Returns:
         A Forest whose recipe has a tenth more rounds than the folds' mean, for the fit that sees more masks.
     """
-    spectra, counts = [], []
-    for fold in range(fold_of.max() + 1):
-        out = fold_of == fold
-        booster, n_trees = boosting.train(recipe, masks[~out], values[~out], (masks[out], values[out]))
-        spectra.append(
-            FourierExpansion(
-                masks.shape[1], *tree_spectrum(read_trees(booster, n_trees), max_order=max_order)
-            )
+    grown = [
+        boosting.train(
+            recipe,
+            masks[fold_of != fold],
+            values[fold_of != fold],
+            (masks[fold_of == fold], values[fold_of == fold]),
         )
-        counts.append(n_trees)
-    rounds = max(1, round(1.1 * float(np.mean(counts))))
+        for fold in range(fold_of.max() + 1)
+    ]
+    counts = np.array([n_trees for _, n_trees in grown])
+    # the other folds say how many trees predict a fold, or they would look better than they are
+    others = np.rint((counts.sum() - counts) / max(len(counts) - 1, 1)).astype(np.int64)
+    used = np.maximum(others, 1) if len(counts) > 1 else counts
+    spectra = [
+        FourierExpansion(
+            masks.shape[1],
+            *tree_spectrum(read_trees(booster, min(int(trees), booster.num_trees())), max_order=max_order),
+        )
+        for (booster, _), trees in zip(grown, used, strict=True)
+    ]
+    rounds = max(1, round(1.1 * float(counts.mean())))
     return _forest(replace(recipe, rounds=rounds), spectra, masks, fold_of)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import stdtrit
 
+from spex_data.decoding.basis import PARITY, Basis
 from spex_data.decoding.ridge import RidgeFit, coefficient_spread, factorise
 from spex_data.spectra import (
     FourierExpansion,
@@ -18,7 +21,7 @@ from spex_data.spectra import (
     Term,
     corner_means,
     pair_kind,
-    parity_matrix,
+    renamed,
     superset_matrix,
 )
 
@@ -53,28 +56,110 @@ class Interaction:
         return len(self.members)
 
 
+class Support(Protocol):
+    """A fit on chosen terms of a basis, for one target, that knows its own uncertainty."""
+
+    @property
+    def basis(self) -> Basis:
+        """What the terms are products in."""
+        ...
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """k sets, () not among them."""
+        ...
+
+    @property
+    def coefficients(self) -> NDArray[np.float64]:
+        """float64[k], in the basis."""
+        ...
+
+    @property
+    def expansion(self) -> FourierExpansion:
+        """The fit as a Fourier expansion."""
+        ...
+
+    def rescaled(self, mean: float, scale: float) -> Support:
+        """The fit of scale * values + mean."""
+        ...
+
+    def relabelled(self, n_groups: int, places: NDArray[np.int64]) -> Support:
+        """The fit with group i called places[i], among more groups that have no effect."""
+        ...
+
+    def half_widths(
+        self, masks: NDArray[np.bool_], weights: sparse.csr_array, level: float
+    ) -> Sequence[float | None]:
+        """Half the interval of each of `weights` [u, k] @ coefficients; None where unknown."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class SupportFit:
     """A ridge regression on chosen terms, for one target.
 
     Attributes:
-        expansion: Terms and coefficients, () being the intercept.
+        n_groups: Number of groups.
+        basis: What the terms are products in.
+        terms: k sets, () not among them.
+        intercept: Coefficient of ().
+        coefficients: float64[k].
         penalty: Ridge penalty of all terms but the intercept.
         loo_residuals: float64[m], leave-one-out.
         freedom: Effective number of coefficients, the intercept included.
     """
 
-    expansion: FourierExpansion
+    n_groups: int
+    basis: Basis
+    terms: tuple[Term, ...]
+    intercept: float
+    coefficients: NDArray[np.float64]
     penalty: float
     loo_residuals: NDArray[np.float64]
     freedom: float
 
+    @cached_property
+    def expansion(self) -> FourierExpansion:
+        """The fit as a Fourier expansion."""
+        coefficients = np.concatenate([[self.intercept], self.coefficients])
+        return self.basis.to_fourier(self.n_groups, ((), *self.terms), coefficients)
 
-def support_fit(n_groups: int, terms: Sequence[Term], fit: RidgeFit, target: int) -> SupportFit:
-    """One target of a ridge regression on the parities of `terms`, () not among them."""
-    coefficients = np.concatenate([fit.intercept[[target]], fit.coefficients[:, target]])
+    def rescaled(self, mean: float, scale: float) -> SupportFit:
+        """The fit of scale * values + mean."""
+        return replace(
+            self,
+            intercept=mean + scale * self.intercept,
+            coefficients=scale * self.coefficients,
+            loo_residuals=scale * self.loo_residuals,
+        )
+
+    def relabelled(self, n_groups: int, places: NDArray[np.int64]) -> SupportFit:
+        """The fit with group i called places[i], in ascending order, among more groups."""
+        return replace(self, n_groups=n_groups, terms=renamed(self.terms, places))
+
+    def half_widths(
+        self, masks: NDArray[np.bool_], weights: sparse.csr_array, level: float
+    ) -> Sequence[float | None]:
+        """t sqrt(a' V a) for each row a of the weights; unknown with less than one degree of freedom left."""
+        spare = len(masks) - self.freedom
+        if spare < 1:
+            return [None] * weights.shape[0]
+        factors = factorise(self.basis.columns(masks, self.terms))
+        spread = coefficient_spread(factors, self.penalty, self.loo_residuals)
+        deviations = np.sqrt(((weights @ spread) ** 2).sum(axis=1))
+        return list((stdtrit(spare, 0.5 + level / 2) * deviations).tolist())
+
+
+def support_fit(
+    n_groups: int, terms: Sequence[Term], fit: RidgeFit, target: int, basis: Basis = PARITY
+) -> SupportFit:
+    """One target of a ridge regression on the products of `terms`, () not among them."""
     return SupportFit(
-        FourierExpansion(n_groups, ((), *terms), coefficients),
+        n_groups,
+        basis,
+        tuple(terms),
+        float(fit.intercept[target]),
+        fit.coefficients[:, target],
         float(fit.penalty[target]),
         fit.loo_residuals[:, target],
         float(fit.freedom[target]),
@@ -82,7 +167,7 @@ def support_fit(n_groups: int, terms: Sequence[Term], fit: RidgeFit, target: int
 
 
 def ranked_interactions(
-    support: SupportFit,
+    support: Support,
     masks: NDArray[np.bool_],
     parity_moment: ParityMoment,
     *,
@@ -92,20 +177,20 @@ def ranked_interactions(
     """Interactions of every set within a term, by descending absolute value.
 
     Args:
-        support: The regression.
+        support: The fit.
         masks: bool[m, n_groups] that it was fitted on.
         parity_moment: Of the backgrounds.
         max_order: Largest set.
         level: Coverage that intervals are made for.
     """
-    expansion = support.expansion
+    expansion, basis = support.expansion, support.basis
     sets, weights = superset_matrix(
-        expansion.terms,
-        lambda size, order: (-2.0) ** size * parity_moment(order - size) if size else 0.0,
+        support.terms,
+        lambda size, order: basis.mean_derivative(size, order, parity_moment) if size else 0.0,
         max_order=max_order,
     )
-    values = weights @ expansion.coefficients
-    halves = _half_widths(support, masks, weights, level)
+    values = weights @ support.coefficients
+    halves = support.half_widths(masks, weights, level)
     empty = expansion.discrete_derivatives(lambda _: 1.0, max_order=max_order)
     full = expansion.discrete_derivatives(lambda order: (-1.0) ** order, max_order=max_order)
     listed = [
@@ -123,16 +208,3 @@ def ranked_interactions(
         if abs(value) > _NEGLIGIBLE * np.abs(values).max()
     ]
     return sorted(listed, key=lambda found: (-abs(found.value), found.order, found.members))
-
-
-def _half_widths(
-    support: SupportFit, masks: NDArray[np.bool_], weights: sparse.csr_array, level: float
-) -> Sequence[float | None]:
-    """t sqrt(a' V a) for each row a of the weights; unknown where less than one degree of freedom is left."""
-    spare = len(masks) - support.freedom
-    if spare < 1:
-        return [None] * weights.shape[0]
-    factors = factorise(parity_matrix(masks, support.expansion.terms[1:]))
-    spread = coefficient_spread(factors, support.penalty, support.loo_residuals)
-    deviations = np.sqrt(((weights[:, 1:] @ spread) ** 2).sum(axis=1))
-    return list((stdtrit(spare, 0.5 + level / 2) * deviations).tolist())

@@ -37,6 +37,7 @@ class Linear:
                     cv_r2=float(score[target]),
                     scores={"linear": float(score[target])},
                     settings={"penalty": float(np.round(support.penalty, 12))},
+                    out_of_fold=problem.values[:, target] - support.loo_residuals,
                 )
             )
         return found

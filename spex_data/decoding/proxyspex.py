@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.decoding.boosting import Boosting, TreeRecipe
-from spex_data.decoding.folds import folds
+from spex_data.decoding.folds import chosen_elsewhere, folds
 from spex_data.decoding.forest import Forest, best_of_grid, grow_forest
-from spex_data.decoding.interactions import SupportFit, support_fit
+from spex_data.decoding.interactions import support_fit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.result import TargetFit
 from spex_data.decoding.ridge import ridge
@@ -80,13 +80,8 @@ class ProxySpex:
         fitted = ridge(parity_matrix(problem.masks, terms), values[:, None])
         refit = support_fit(problem.n_groups, terms, fitted, 0)
         return TargetFit(
-            _rescaled(_blend(trees, refit.expansion, judged.weight), mean, scale),
-            SupportFit(
-                _rescaled(refit.expansion, mean, scale),
-                refit.penalty,
-                refit.loo_residuals * scale,
-                refit.freedom,
-            ),
+            _blend(trees, refit.expansion, judged.weight),
+            refit,
             cv_r2=judged.scores["blend"],
             scores=judged.scores,
             settings={
@@ -97,7 +92,8 @@ class ProxySpex:
                 "refit_weight": judged.weight,
                 "penalty": refit.penalty,
             },
-        )
+            out_of_fold=judged.predicted,
+        ).rescaled(mean, scale)
 
     def _forest(
         self,
@@ -114,10 +110,11 @@ class ProxySpex:
 
 @dataclass(frozen=True)
 class _Judged:
-    """The best refit out of fold: the terms it takes of the trees, its weight beside them, and all scores."""
+    """The best refit out of fold: its terms of the trees, its weight, what the blend predicts, all scores."""
 
     size: int
     weight: float
+    predicted: NDArray[np.float64]
     scores: dict[str, float]
 
 
@@ -146,10 +143,12 @@ def _judge_refits(
     weight = float(np.clip(step @ (values - forest.predicted) / max(step @ step, 1e-300), 0.0, 1.0))
     weight = float(weight > 0.5) if published else weight
     blend = forest.predicted + weight * step
+    blends = forest.predicted + weight * (predicted - forest.predicted)
     scores = {"trees": forest.predicted, "refit": predicted[best], "blend": blend}
     return _Judged(
         sizes[best],
         weight,
+        chosen_elsewhere(np.stack([forest.predicted, *blends]), values, fold_of),
         {name: float(1 - ((values - guess) ** 2).mean()) for name, guess in scores.items()},
     )
 
@@ -169,9 +168,3 @@ def _blend(trees: FourierExpansion, refit: FourierExpansion, weight: float) -> F
     return FourierExpansion.from_mapping(
         trees.n_groups, {term: value for term, value in total.items() if value != 0.0 or not term}
     )
-
-
-def _rescaled(expansion: FourierExpansion, mean: float, scale: float) -> FourierExpansion:
-    coefficients = expansion.coefficients * scale
-    coefficients[expansion.terms.index(())] += mean
-    return FourierExpansion(expansion.n_groups, expansion.terms, coefficients)

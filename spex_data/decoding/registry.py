@@ -9,16 +9,29 @@ from difflib import get_close_matches
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spex_data.decoding.auto import Auto
+from spex_data.decoding.fast import Fast
+from spex_data.decoding.lasso import Lasso
 from spex_data.decoding.linear import Linear
+from spex_data.decoding.matching_pursuit import MatchingPursuit
 from spex_data.decoding.problem import Problem, checked_problem
 from spex_data.decoding.protocol import Algorithm, Decoder
 from spex_data.decoding.proxyspex import ProxySpex
 from spex_data.decoding.result import Decoded, TargetFit
+from spex_data.decoding.walsh_gp import WalshGp
 from spex_data.errors import DecodingError
 from spex_data.masks import MaskDesign, MaskDistribution
 from spex_data.spectra import FourierExpansion
 
-_ALGORITHMS: dict[str, Callable[..., Algorithm]] = {"proxyspex": ProxySpex, "linear": Linear}
+_ALGORITHMS: dict[str, Callable[..., Algorithm]] = {
+    "proxyspex": ProxySpex,
+    "linear": Linear,
+    "lasso": Lasso,
+    "matching-pursuit": MatchingPursuit,
+    "walsh-gp": WalshGp,
+    "auto": Auto,
+    "fast": Fast,
+}
 NAMES: tuple[str, ...] = tuple(_ALGORITHMS)
 DEFAULT = "proxyspex"
 
@@ -88,14 +101,20 @@ class CheckingDecoder:
         varies = spread > 1e-12 * np.abs(problem.values).max(axis=0)
         fits = [_constant(problem, target) for target in range(problem.n_targets)]
         if varies.any():
-            # one group has a single contrast: there is nothing to choose
-            algorithm = self.algorithm if problem.n_groups > 1 else Linear()
-            found = algorithm.fit(replace(problem, values=problem.values[:, varies]))
+            found = self._fitted(replace(problem, values=problem.values[:, varies]))
             for target, fit in zip(np.flatnonzero(varies), found, strict=True):
                 fits[target] = fit
         return Decoded(
             self.name, problem.distribution, problem.masks, tuple(fits), problem.n_rows, problem.single
         )
+
+    def _fitted(self, problem: Problem) -> list[TargetFit]:
+        """One fit a target, in which a group that is always on or always off has no effect."""
+        places = np.flatnonzero(problem.masks.any(axis=0) & ~problem.masks.all(axis=0))
+        # one group has a single contrast: there is nothing to choose
+        algorithm = self.algorithm if len(places) > 1 else Linear()
+        found = algorithm.fit(replace(problem, masks=problem.masks[:, places]))
+        return [fit.relabelled(problem.n_groups, places) for fit in found]
 
 
 def _constant(problem: Problem, target: int) -> TargetFit:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spex_data.decoding.interactions import Interaction, SupportFit, ranked_interactions
+from spex_data.decoding.interactions import Interaction, Support, ranked_interactions
 from spex_data.errors import DecodingError, MaskError
 from spex_data.masks import MaskDistribution, as_masks
-from spex_data.spectra import FourierExpansion
+from spex_data.spectra import FourierExpansion, renamed
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,35 @@ class TargetFit:
         expansion: What predicts, coefficients float64[k].
         support: The single fit that interactions are listed from; None if there is only a mean.
         cv_r2, scores, settings: As in Diagnostics.
+        out_of_fold: float64[m], what fits without a row say of it; None if unknown.
     """
 
     expansion: FourierExpansion
-    support: SupportFit | None = None
+    support: Support | None = None
     cv_r2: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, float | int | str] = field(default_factory=dict)
+    out_of_fold: NDArray[np.float64] | None = None
+
+    def rescaled(self, mean: float, scale: float) -> TargetFit:
+        """The fit of scale * values + mean, for algorithms that standardise values first."""
+        coefficients = self.expansion.coefficients * scale
+        coefficients[self.expansion.terms.index(())] += mean
+        return replace(
+            self,
+            expansion=replace(self.expansion, coefficients=coefficients),
+            support=None if self.support is None else self.support.rescaled(mean, scale),
+            out_of_fold=None if self.out_of_fold is None else mean + scale * self.out_of_fold,
+        )
+
+    def relabelled(self, n_groups: int, places: NDArray[np.int64]) -> TargetFit:
+        """The fit with group i called places[i], in ascending order, among more groups without effect."""
+        expansion, terms = self.expansion, renamed(self.expansion.terms, places)
+        return replace(
+            self,
+            expansion=FourierExpansion(n_groups, terms, expansion.coefficients),
+            support=None if self.support is None else self.support.relabelled(n_groups, places),
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from spex_data.spectra.expansions import FourierExpansion, MoebiusExpansion, ParityMoment
 from spex_data.spectra.pair_kinds import PAIR_KINDS, Corners, PairKind, corner_means, pair_kind
 from spex_data.spectra.superset_sums import MAX_TERMS, superset_matrix, superset_sums
-from spex_data.spectra.terms import Term, canonical, parity_matrix, unique_rows
+from spex_data.spectra.terms import Term, canonical, parity_matrix, products, renamed, unique_rows
 
 __all__ = [
     "MAX_TERMS",
@@ -18,6 +18,8 @@ __all__ = [
     "corner_means",
     "pair_kind",
     "parity_matrix",
+    "products",
+    "renamed",
     "superset_matrix",
     "superset_sums",
     "unique_rows",

@@ -20,6 +20,17 @@ def canonical(members: Iterable[int]) -> Term:
     return tuple(sorted({int(member) for member in members}))
 
 
+def renamed(terms: Sequence[Term], places: ArrayLike) -> tuple[Term, ...]:
+    """Terms with group i called places[i].
+
+    Args:
+        terms: k sorted tuples.
+        places: int64[n_groups], ascending, so that terms stay sorted.
+    """
+    names = np.asarray(places).tolist()
+    return tuple(tuple(names[member] for member in term) for term in terms)
+
+
 def by_order(terms: Sequence[Term]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Terms of equal size together, as arrays.
 

@@ -1,0 +1,154 @@
+"""A blend of all methods, weighted by what each says of masks that it has not seen.
+
+Every method gives out-of-fold predictions as a by-product of choosing its own settings, all on the same
+folds. The blend is the mean of the values plus a combination of what they predict beyond it, with the
+non-negative weights of least squares out of fold (Breiman 1996, "Stacked regressions"), drawn to weights that
+were good on other games as far as the values leave them open. Interactions are listed from the one method
+that is best out of fold, for a blend blurs which terms there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from spex_data.decoding.costs import estimated_seconds
+from spex_data.decoding.lasso import Lasso
+from spex_data.decoding.linear import Linear
+from spex_data.decoding.matching_pursuit import MatchingPursuit
+from spex_data.decoding.problem import Problem
+from spex_data.decoding.protocol import Algorithm
+from spex_data.decoding.proxyspex import ProxySpex
+from spex_data.decoding.result import TargetFit
+from spex_data.decoding.walsh_gp import WalshGp
+from spex_data.spectra import FourierExpansion, Term
+
+_METHODS: Mapping[str, Callable[..., Algorithm]] = {
+    "linear": Linear,
+    "walsh-gp": WalshGp,
+    "lasso": Lasso,
+    "matching-pursuit": MatchingPursuit,
+    "proxyspex": ProxySpex,
+}
+"""In the order in which they are worth their cost."""
+_EXPECTED: Mapping[str, float] = {
+    "linear": 0.05,
+    "walsh-gp": 0.6,
+    "lasso": 0.05,
+    "matching-pursuit": 0.05,
+    "proxyspex": 0.25,
+}
+"""Weights before any prediction is seen."""
+_TRUST = 10.0
+"""How much these count: so many times the noise variance and the square root of the number of masks."""
+_LEAST_WEIGHT = 0.01
+_LIST_HANDICAP: Mapping[str, float] = {
+    "linear": 1.1,
+    "walsh-gp": 1.0,
+    "lasso": 1.05,
+    "matching-pursuit": 1.05,
+    "proxyspex": 1.1,
+}
+"""Out-of-fold errors are multiplied by this when the fit to list from is chosen: at equal errors, lists of
+smoother fits hold more of the true largest pairs."""
+
+
+@dataclass(frozen=True)
+class Auto:
+    """Settings of the blend.
+
+    Attributes:
+        max_order: Largest set in the expansion.
+        seed: Of every method.
+        num_threads: Of LightGBM.
+        cpu_seconds: Methods are taken while what all targets are expected to cost on one core is within
+            this; `linear` always is. Expected from the sizes, not measured, so that the same call gives the
+            same result on every machine.
+    """
+
+    max_order: int = 3
+    seed: int = 0
+    num_threads: int = 1
+    cpu_seconds: float = 600.0
+
+    def fit(self, problem: Problem) -> list[TargetFit]:
+        """All methods on all targets, then a blend for each target."""
+        left = self.cpu_seconds
+        fits: dict[str, Sequence[TargetFit]] = {}
+        for name, method in _METHODS.items():
+            left -= estimated_seconds(name, problem)
+            if left >= 0 or name == "linear":
+                fits[name] = method(
+                    max_order=self.max_order, seed=self.seed, num_threads=self.num_threads
+                ).fit(problem)
+        return [
+            _blended({name: found[target] for name, found in fits.items()}, values)
+            for target, values in enumerate(problem.values.T)
+        ]
+
+
+def _blended(fits: Mapping[str, TargetFit], values: NDArray[np.float64]) -> TargetFit:
+    mean, spread = float(values.mean()), float(values.var())
+    judged = {name: fit.out_of_fold - mean for name, fit in fits.items() if fit.out_of_fold is not None}
+    scores = {
+        name: float(1 - ((values - mean - guess) ** 2).mean() / spread) for name, guess in judged.items()
+    }
+    columns = np.stack(list(judged.values()), axis=1)
+    weights = _weights(columns, values - mean, np.array([_EXPECTED[name] for name in judged]))
+    best = min(scores, key=lambda name: (1 - scores[name]) * _LIST_HANDICAP[name])
+    blend = mean + columns @ weights
+    score = float(1 - ((values - blend) ** 2).mean() / spread)
+    chosen = dict(zip(judged, weights.tolist(), strict=True))
+    return TargetFit(
+        _combined([(weight, fits[name].expansion) for name, weight in chosen.items() if weight], mean)
+        if weights.any()
+        else FourierExpansion(fits[best].expansion.n_groups, ((),), np.array([mean])),
+        fits[best].support,
+        cv_r2=score,
+        scores={**scores, "auto": score},
+        settings={"listed_from": best, **{f"weight of {name}": weight for name, weight in chosen.items()}},
+        out_of_fold=blend,
+    )
+
+
+def _weights(
+    columns: NDArray[np.float64], values: NDArray[np.float64], expected: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Non-negative least squares, with a penalty on the distance to the weights expected.
+
+    Without it the weights follow the accidents of few masks; it fades as the best method's error does. What
+    is expected of a method falls as exp(-(t - 1)^2 / 2) once it is t > 1 standard errors worse than the best.
+
+    Args:
+        columns: float64[m, q], out-of-fold predictions.
+        values: float64[m].
+        expected: float64[q], before any prediction is seen.
+    """
+    count, width = columns.shape
+    errors = (values[:, None] - columns) ** 2
+    best = int(errors.mean(axis=0).argmin())
+    excess = errors - errors[:, [best]]
+    deviation = np.maximum(excess.std(axis=0), 1e-12 * float((values**2).mean()))
+    worse = excess.mean(axis=0) / deviation * np.sqrt(count)
+    likely = expected * np.exp(-0.5 * np.maximum(worse - 1.0, 0.0) ** 2)
+    trust = float(np.sqrt(_TRUST * errors[:, best].mean() * np.sqrt(count)))
+    rows = np.vstack([columns, trust * np.eye(width)])
+    aims = np.concatenate([values, trust * likely / likely.sum()])
+    unit = float(np.linalg.norm(values))
+    weights = nnls(rows / unit, aims / unit)[0]
+    weights[weights < _LEAST_WEIGHT] = 0.0
+    return np.asarray(weights)
+
+
+def _combined(parts: Sequence[tuple[float, FourierExpansion]], mean: float) -> FourierExpansion:
+    """mean + sum of w (f - mean)."""
+    total: dict[Term, float] = {(): mean * (1.0 - sum(weight for weight, _ in parts))}
+    for weight, expansion in parts:
+        for term, value in zip(expansion.terms, (weight * expansion.coefficients).tolist(), strict=True):
+            total[term] = total.get(term, 0.0) + value
+    terms = tuple(sorted(total, key=lambda term: (len(term), term)))
+    return FourierExpansion(parts[0][1].n_groups, terms, np.array([total[term] for term in terms]))

@@ -1,0 +1,25 @@
+"""What a method is expected to cost, from the sizes alone."""
+
+from __future__ import annotations
+
+from math import comb
+
+from spex_data.decoding.problem import Problem
+
+
+def estimated_seconds(name: str, problem: Problem) -> float:
+    """CPU seconds on one core of a common server, within a factor of about three.
+
+    Args:
+        name: Of the method.
+        problem: All targets together.
+    """
+    m, n = problem.masks.shape
+    seconds = {
+        "linear": 1e-9 * m * n * n,
+        "walsh-gp": 0.05 + 50 * 5e-10 * min(m, 600) ** 3 + 6 * 2e-10 * min(m, 4000) ** 3,
+        "lasso": 0.5 + 2e-6 * min(comb(n, 2), 4000) * min(m, 4000),
+        "matching-pursuit": 0.2 + 4e-8 * m * n * n * min(m, 300) ** 0.5,
+        "proxyspex": 0.1 + 1e-6 * m * n,
+    }[name]
+    return seconds * problem.n_targets

@@ -1,0 +1,190 @@
+"""Kernel ridge regression on all sets up to an order, its decompositions shared by all targets, and a refit.
+
+The kernel gives every set of one size the same prior variance, so it is the same for all targets: it is
+decomposed once for each of a few ratios between the sizes, and ratio and penalty are each target's best by
+leave-one-out. A ridge regression on the largest terms follows, and what predicts lies between the two, as far
+as out-of-fold predictions say (like in `proxyspex`, whose trees this replaces).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spex_data.decoding.basis import Basis, centred
+from spex_data.decoding.folds import folds
+from spex_data.decoding.gp_kernel import symmetric_polynomials, weighted_sum
+from spex_data.decoding.interactions import support_fit
+from spex_data.decoding.problem import Problem
+from spex_data.decoding.result import TargetFit
+from spex_data.decoding.ridge import Factors, ridge, ridge_from_factors
+from spex_data.spectra import Term, products
+
+_FOLDS = 3
+_RATIOS = ((1.0, 0.0, 0.0), (1.0, 0.3, 0.0), (1.0, 1.0, 0.5), (1.0, 1.0, 2.0))
+"""Prior variance that all sets of a size have together, for sizes 1, 2, 3."""
+_MOST_ROWS = 1500
+_MOST_NUMBERS, _MOST_TERMS = 5_000_000, 50_000
+_REFIT_TERMS, _SHARE = 40, 0.2
+"""Terms of two and more groups in the refit, at most, and at most as a share of the masks."""
+
+
+@dataclass(frozen=True)
+class Fast:
+    """Settings of the preset for many targets.
+
+    Attributes:
+        max_order: Largest set; at most 3, and less where sets times targets would be more than 5 million.
+        seed: Of the folds, and of the rows taken where there are more than 1,500.
+        num_threads: Unused; linear algebra takes what the process allows it.
+    """
+
+    max_order: int = 3
+    seed: int = 0
+    num_threads: int = 1
+
+    def fit(self, problem: Problem) -> list[TargetFit]:
+        """All targets together, but for the refit."""
+        order = _order(problem, self.max_order)
+        groups = range(problem.n_groups)
+        terms = tuple(term for size in range(1, order + 1) for term in combinations(groups, size))
+        basis = centred(problem.distribution.p)
+        factors = basis.factors(problem.masks)
+        means, scales = problem.values.mean(axis=0), problem.values.std(axis=0)
+        values = (problem.values - means) / scales
+        whole = _smooth(factors, values, terms, order, self.seed)
+        fold_of = folds(problem.labels, _FOLDS, seed=self.seed)
+        smooth, refitted = np.zeros_like(values), np.zeros_like(values)
+        for fold in range(fold_of.max() + 1):
+            out = fold_of == fold
+            part = _smooth(factors[~out], values[~out], terms, order, self.seed)
+            smooth[out] = part.predict(factors[out], terms)
+            for target in range(problem.n_targets):
+                chosen = _largest(part.coefficients[:, target], terms, problem.n_groups, int((~out).sum()))
+                fit = ridge(products(factors[~out], chosen), values[~out][:, [target]])
+                guess = fit.intercept + products(factors[out], chosen) @ fit.coefficients
+                refitted[out, target] = guess[:, 0]
+        return [
+            _target_fit(
+                problem, basis, factors, terms, whole, values, smooth[:, target], refitted[:, target], target
+            ).rescaled(float(means[target]), float(scales[target]))
+            for target in range(problem.n_targets)
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Smooth:
+    """Kernel ridge of all targets: intercepts float64[t], coefficients float64[k, t]."""
+
+    intercepts: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+
+    def predict(self, factors: NDArray[np.float64], terms: Sequence[Term]) -> NDArray[np.float64]:
+        predicted = np.tile(self.intercepts, (len(factors), 1))
+        block = max(1, 4_000_000 // max(len(factors), 1))
+        for start in range(0, len(terms), block):
+            part = slice(start, start + block)
+            predicted += products(factors, terms[part]) @ self.coefficients[part]
+        return predicted
+
+
+def _order(problem: Problem, max_order: int) -> int:
+    order = min(max_order, len(_RATIOS[0]), problem.n_groups)
+    allowed = min(_MOST_TERMS, _MOST_NUMBERS // problem.n_targets)
+    while order > 1 and sum(comb(problem.n_groups, size) for size in range(1, order + 1)) > allowed:
+        order -= 1
+    return order
+
+
+def _smooth(
+    factors: NDArray[np.float64],
+    values: NDArray[np.float64],
+    terms: Sequence[Term],
+    order: int,
+    seed: int,
+) -> _Smooth:
+    """Each target's best ratio and penalty, by leave-one-out."""
+    count, n = factors.shape
+    if count > _MOST_ROWS:
+        rows = np.sort(np.random.default_rng(seed).choice(count, _MOST_ROWS, replace=False))
+        factors, values = factors[rows], values[rows]
+    parts = symmetric_polynomials(factors, factors, np.ones(n), order)[1:]
+    n_targets = values.shape[1]
+    least = np.full(n_targets, np.inf)
+    weights, prior = np.zeros_like(values), np.zeros((order, n_targets))
+    for ratio in dict.fromkeys(each[:order] for each in _RATIOS):
+        levels = np.array([share / comb(n, size) for size, share in enumerate(ratio, start=1)])
+        squares, vectors = _decomposed(weighted_sum(levels, parts))
+        scales = np.sqrt(squares)
+        own = Factors(np.zeros(len(scales)), vectors, scales, np.eye(len(scales)))
+        fit = ridge_from_factors(own, values)
+        error = (fit.loo_residuals**2).mean(axis=0)
+        better = error < least
+        least[better] = error[better]
+        prior[:, better] = levels[:, None]
+        # on the columns left diag(scales) these are K^(1/2) (K + a)^-1 y; wanted is (K + a)^-1 y
+        weights[:, better] = vectors @ (fit.coefficients[:, better] / scales[:, None])
+    sizes = np.fromiter(map(len, terms), dtype=np.int64, count=len(terms))
+    coefficients = np.zeros((len(terms), n_targets))
+    block = max(1, 4_000_000 // len(factors))
+    for start in range(0, len(terms), block):
+        part = slice(start, start + block)
+        columns = products(factors, terms[part])
+        coefficients[part] = ((columns - columns.mean(axis=0)).T @ weights) * prior[sizes[part] - 1]
+    found = _Smooth(np.zeros(n_targets), coefficients)
+    return _Smooth((values - found.predict(factors, terms)).mean(axis=0), coefficients)
+
+
+def _decomposed(kernel: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Eigenvalues above rounding and their vectors, of the kernel with its rows and columns centred."""
+    centre = kernel - kernel.mean(axis=0)
+    centre -= centre.mean(axis=1, keepdims=True)
+    squares, vectors = np.linalg.eigh(centre)
+    kept = squares > 1e-10 * max(float(squares.max()), 1e-300)
+    return squares[kept], vectors[:, kept]
+
+
+def _largest(
+    coefficients: NDArray[np.float64], terms: Sequence[Term], n_groups: int, count: int
+) -> list[Term]:
+    """Every single group, and the largest of the other terms."""
+    others = np.argsort(-np.abs(coefficients[n_groups:]), kind="stable")[
+        : min(_REFIT_TERMS, int(_SHARE * count))
+    ]
+    return [*terms[:n_groups], *(terms[n_groups + place] for place in np.sort(others))]
+
+
+def _target_fit(
+    problem: Problem,
+    basis: Basis,
+    factors: NDArray[np.float64],
+    terms: tuple[Term, ...],
+    whole: _Smooth,
+    values: NDArray[np.float64],
+    smooth: NDArray[np.float64],
+    refitted: NDArray[np.float64],
+    target: int,
+) -> TargetFit:
+    mine, step = values[:, target], refitted - smooth
+    weight = float(np.clip(step @ (mine - smooth) / max(float(step @ step), 1e-300), 0.0, 1.0))
+    chosen = _largest(whole.coefficients[:, target], terms, problem.n_groups, len(mine))
+    fit = ridge(products(factors, chosen), mine[:, None])
+    coefficients = (1 - weight) * whole.coefficients[:, target]
+    places = {term: place for place, term in enumerate(terms)}
+    coefficients[[places[term] for term in chosen]] += weight * fit.coefficients[:, 0]
+    intercept = (1 - weight) * whole.intercepts[target] + weight * fit.intercept[0]
+    guesses = {"smooth": smooth, "refit": refitted, "fast": smooth + weight * step}
+    scores = {name: float(1 - ((mine - guess) ** 2).mean()) for name, guess in guesses.items()}
+    return TargetFit(
+        basis.to_fourier(problem.n_groups, ((), *terms), np.concatenate([[intercept], coefficients])),
+        support_fit(problem.n_groups, chosen, fit, 0, basis),
+        cv_r2=scores["fast"],
+        scores=scores,
+        settings={"refit_weight": weight, "refit_terms": len(chosen)},
+        out_of_fold=guesses["fast"],
+    )

@@ -23,7 +23,7 @@ class TestReadme:
         assert [line.split("#")[0].strip() for line in first.splitlines()] == ["$ make demo", "$ make test"]
 
     def test_every_make_target_it_names_is_there(self):
-        named = set(re.findall(r"make ([a-z-]+)", README))
+        named = set(re.findall(r"(?:`|\$ )make ([a-z-]+)", README))
         assert named <= set(re.findall(r"^([a-z-]+):", MAKEFILE, re.M))
 
     def test_every_command_it_names_is_there_and_every_command_is_named(self):

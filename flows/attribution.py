@@ -25,7 +25,7 @@ from tasks.prepare import prepare
 from tasks.recover import collect, recover
 from tasks.report import report
 from tasks.run_folder import RunFolder, now
-from tasks.tracking import TrackedRun, end_run, end_run_left_open, set_tags, start_run
+from tasks.tracking import TrackedRun, end_run, end_run_if_possible, end_run_left_open, set_tags, start_run
 
 
 class AttributionParameters(BaseModel, frozen=True):
@@ -156,8 +156,8 @@ def _execution(study: StudyConfig, folder: RunFolder) -> Iterator[TrackedRun]:
     for earlier in executions:
         if earlier["state"] == "running":
             earlier["state"] = "killed"
-            if earlier["mlflow_run_id"]:
-                end_run_left_open(earlier["mlflow_uri"], earlier["mlflow_run_id"])
+        if earlier["state"] != "finished" and earlier["mlflow_run_id"]:
+            end_run_left_open(earlier["mlflow_uri"], earlier["mlflow_run_id"])
     place = str(folder.directory.resolve())
     tags = {
         "spex.run_folder": place,
@@ -180,17 +180,19 @@ def _execution(study: StudyConfig, folder: RunFolder) -> Iterator[TrackedRun]:
     folder.update_manifest({"executions": executions})
     set_tags(tracked, {"prefect.flow_run_id": str(flow_run.id), "prefect.url": _page() or "no server"})
 
-    def close(state: str, status: str) -> None:
+    def close(state: str) -> None:
         this.update(state=state, finished=now())
         folder.update_manifest({"executions": executions})
-        end_run(tracked, status)
 
     try:
         yield tracked
     except Exception:
-        close("failed", "FAILED")
+        close("failed")
+        end_run_if_possible(tracked, "FAILED")
         raise
     except BaseException:
-        close("interrupted", "KILLED")
+        close("interrupted")
+        end_run_if_possible(tracked, "KILLED")
         raise
-    close("finished", "FINISHED")
+    close("finished")
+    end_run(tracked, "FINISHED")

@@ -124,7 +124,8 @@ def value_function(folder: RunFolder) -> SubsetTraining:
         StoreError: The data or the model changed since the run was prepared.
     """
     if getattr(_built, "stamp", None) != _stamp(folder):
-        keep_value_function(folder, _load_value_function(folder))
+        with _one_loads_at_a_time:
+            keep_value_function(folder, _load_value_function(folder))
     return _built.function  # type: ignore[no-any-return]
 
 
@@ -134,6 +135,8 @@ def keep_value_function(folder: RunFolder, function: SubsetTraining) -> None:
 
 
 _built = threading.local()
+_one_loads_at_a_time = threading.Lock()
+"""transformers fills a model under settings of the whole process."""
 
 
 def _stamp(folder: RunFolder) -> tuple[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +90,17 @@ def end_run(run: TrackedRun, status: str) -> None:
         _client(run.uri).set_terminated(run.run_id, status)
 
 
+def end_run_if_possible(run: TrackedRun, status: str) -> None:
+    """Closes a run on the way out of an error, which a store that cannot be written must not hide.
+
+    An interrupt in the middle of a write leaves SQLite locked; the next execution then closes the run.
+    """
+    from mlflow.exceptions import MlflowException
+
+    with suppress(MlflowException):
+        end_run(run, status)
+
+
 def end_run_left_open(uri: str, run_id: str) -> None:
     """Tells the truth about a run whose process died: KILLED instead of RUNNING; silent if it is gone."""
     from mlflow.exceptions import MlflowException
@@ -115,7 +126,7 @@ def child_run(parent: TrackedRun, name: str, tags: Mapping[str, str] | None = No
     try:
         yield child
     except BaseException:
-        end_run(child, "FAILED")
+        end_run_if_possible(child, "FAILED")
         raise
     end_run(child, "FINISHED")
 

@@ -114,7 +114,7 @@ class TestRun:
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=120)
-        assert process.returncode == 130
+        assert process.returncode == 130, err
         assert f"spex-data run {config}" in err
         assert "Traceback" not in err
         manifest = json.loads((tmp_path / "runs" / "tiny" / "manifest.json").read_text())

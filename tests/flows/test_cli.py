@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.cli import main
@@ -92,6 +93,15 @@ class TestBadInput:
         code, _, err = call("run", write_study(tmp_path / "wrong.yaml", **wrong))
         assert code == 2
         assert str(tmp_path / "model") in err
+
+    def test_a_run_that_fails_is_failed_in_mlflow_and_in_the_manifest(self, call, tmp_path):
+        wrong = own_data(tmp_path)
+        wrong["groups"] = {"by": "column", "column": "one"}
+        call("run", write_study(tmp_path / "wrong.yaml", **wrong))
+        execution = json.loads((tmp_path / "runs/tiny/manifest.json").read_text())["executions"][0]
+        assert execution["state"] == "failed"
+        run = MlflowClient(execution["mlflow_uri"]).get_run(execution["mlflow_run_id"])
+        assert run.info.status == "FAILED"
 
     def test_a_target_without_tokens_is_named(self, call, tmp_path):
         wrong = own_data(tmp_path)

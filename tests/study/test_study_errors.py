@@ -115,7 +115,7 @@ class TestOneKey:
             ("masks.heldout_seeds", 0, "masks.heldout_seeds: is 0; write a whole number of at least 1"),
             ("runner.workers", 0, "runner.workers: is 0; write auto, or a whole number of at least 1"),
             ("runner.kind", "slurm", 'runner.kind: is "slurm"; write inline, threads or processes'),
-            ("runner", 4, "runner: is 4; write a mapping of kind, workers, chunk"),
+            ("runner", 4, "runner: is 4; write a mapping of kind, workers, threads, chunk"),
             ("tracking.mlflow", "maybe", 'tracking.mlflow: is "maybe"; write true or false'),
             ("report.text", "some", 'report.text: is "some"; write full, ids or none'),
             (

@@ -24,7 +24,7 @@ def planted_rows(directory: Path) -> list[PlantedRow]:
         directory: A finished run.
 
     Returns:
-        One row a planted interaction; none where the data or the targets are a user's own.
+        One row a planted interaction; none where the data, the targets or the groups are a user's own.
     """
     folder = RunFolder(directory)
     study = folder.read_study()
@@ -37,12 +37,14 @@ def planted_rows(directory: Path) -> list[PlantedRow]:
         frozenset(grouping.example_ids[row] for row in rows): group
         for group, rows in enumerate(grouping.members)
     }
+    planted = demo_world(study.seed).planted
+    if not all(ids in owners for one in planted for ids in one.groups):
+        return []  # The demo's examples in other groups: its truth is about its own.
     table = read_value_table(folder.values)
     masks, values = table.aligned("train")
     found = {
         target["name"]: target["interactions"] for target in read_document(folder.interactions)["targets"]
     }
-    planted = demo_world(study.seed).planted
     touched = {
         p.target: sorted({owners[ids] for q in planted if q.target == p.target for ids in q.groups})
         for p in planted

@@ -172,6 +172,17 @@ class TestBadInput:
         assert "nothing" in err
 
 
+class TestRun:
+    """A study may use the demo's parts in its own way."""
+
+    def test_the_demos_examples_in_other_groups_run_and_show_no_planted_truth(self, call, tmp_path):
+        own = study(groups={"by": "kmeans", "k": 4}, masks={"budget": 8, "heldout": 2, "heldout_seeds": 1})
+        code, out, err = call("run", write_study(tmp_path / "own.yaml", **own))
+        assert code == 0, err
+        assert "10 fine-tunes" in out
+        assert "planted" not in out
+
+
 class TestRecover:
     """`spex-data recover` decodes anyone's table."""
 

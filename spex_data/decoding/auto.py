@@ -25,22 +25,25 @@ from spex_data.decoding.protocol import Algorithm
 from spex_data.decoding.proxyspex import ProxySpex
 from spex_data.decoding.result import TargetFit
 from spex_data.decoding.walsh_gp import WalshGp
+from spex_data.decoding.warped_gp import WarpedGp
 from spex_data.spectra import FourierExpansion, Term
 
 _METHODS: Mapping[str, Callable[..., Algorithm]] = {
     "linear": Linear,
     "walsh-gp": WalshGp,
+    "warped-gp": WarpedGp,
     "lasso": Lasso,
     "matching-pursuit": MatchingPursuit,
     "proxyspex": ProxySpex,
 }
 """In the order in which they are worth their cost."""
 _EXPECTED: Mapping[str, float] = {
-    "linear": 0.05,
-    "walsh-gp": 0.6,
-    "lasso": 0.05,
+    "linear": 0.02,
+    "walsh-gp": 0.35,
+    "warped-gp": 0.45,
+    "lasso": 0.03,
     "matching-pursuit": 0.05,
-    "proxyspex": 0.25,
+    "proxyspex": 0.1,
 }
 """Weights before any prediction is seen."""
 _TRUST = 10.0
@@ -49,6 +52,7 @@ _LEAST_WEIGHT = 0.01
 _LIST_HANDICAP: Mapping[str, float] = {
     "linear": 1.1,
     "walsh-gp": 1.0,
+    "warped-gp": 1.0,
     "lasso": 1.05,
     "matching-pursuit": 1.05,
     "proxyspex": 1.1,
@@ -62,7 +66,7 @@ class Auto:
     """Settings of the blend.
 
     Attributes:
-        max_order: Largest set in the expansion.
+        max_order: Largest set in the expansion; None for each method's own.
         seed: Of every method.
         num_threads: Of LightGBM.
         cpu_seconds: Methods are taken while what all targets are expected to cost on one core is within
@@ -70,7 +74,7 @@ class Auto:
             same result on every machine.
     """
 
-    max_order: int = 3
+    max_order: int | None = None
     seed: int = 0
     num_threads: int = 1
     cpu_seconds: float = 600.0
@@ -82,9 +86,9 @@ class Auto:
         for name, method in _METHODS.items():
             left -= estimated_seconds(name, problem)
             if left >= 0 or name == "linear":
-                fits[name] = method(
-                    max_order=self.max_order, seed=self.seed, num_threads=self.num_threads
-                ).fit(problem)
+                options = {} if self.max_order is None else {"max_order": self.max_order}
+                made = method(seed=self.seed, num_threads=self.num_threads, **options)
+                fits[name] = made.fit(problem)
         return [
             _blended({name: found[target] for name, found in fits.items()}, values)
             for target, values in enumerate(problem.values.T)

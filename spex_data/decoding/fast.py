@@ -26,8 +26,14 @@ from spex_data.decoding.ridge import Factors, ridge, ridge_from_factors
 from spex_data.spectra import Term, products
 
 _FOLDS = 3
-_RATIOS = ((1.0, 0.0, 0.0), (1.0, 0.3, 0.0), (1.0, 1.0, 0.5), (1.0, 1.0, 2.0))
-"""Prior variance that all sets of a size have together, for sizes 1, 2, 3."""
+_RATIOS = (
+    (1.0, 0.1, 0.01, 0.0, 0.0),
+    (1.0, 0.3, 0.1, 0.03, 0.01),
+    (1.0, 0.5, 0.2, 0.1, 0.05),
+    (1.0, 0.7, 0.5, 0.3, 0.2),
+    (1.0, 1.0, 1.0, 1.0, 1.0),
+)
+"""Prior variance that all sets of a size have together, for sizes 1 to 5."""
 _MOST_ROWS = 1500
 _MOST_NUMBERS, _MOST_TERMS = 5_000_000, 50_000
 _REFIT_TERMS, _SHARE = 40, 0.2
@@ -39,12 +45,12 @@ class Fast:
     """Settings of the preset for many targets.
 
     Attributes:
-        max_order: Largest set; at most 3, and less where sets times targets would be more than 5 million.
+        max_order: Largest set; at most 5, and less where sets times targets would be more than 5 million.
         seed: Of the folds, and of the rows taken where there are more than 1,500.
         num_threads: Unused; linear algebra takes what the process allows it.
     """
 
-    max_order: int = 3
+    max_order: int = 5
     seed: int = 0
     num_threads: int = 1
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +13,19 @@ from scipy.optimize import minimize
 
 from spex_data.decoding.gp_kernel import Scales, rate_slopes, symmetric_polynomials, weighted_sum
 
-_RATE, _LEVEL, _NOISE = (np.log(0.05), 0.6), (-0.5, 1.0), (np.log(0.4), 0.7)
-"""Log-normal priors (mean, deviation) of each rate, level and the noise, for values of unit variance.
-
-Rates that may differ freely, or noise that may vanish, follow every accident of few masks.
-"""
 CONSTANT = 10.0
 """Prior variance of the intercept, for values of unit variance: next to free."""
-_BOUNDS = (-9.0, 3.0)
+SHARES = (0.6, 0.3, 0.15, 0.1, 0.05)
+"""Prior variance that all sets of one size have together, for sizes 1 to 5."""
+_NOISE = 0.3
+_RATE, _TOGETHER = 0.3, 4.5
+"""A rate where there are few groups; where there are many, what the rates add up to."""
+_RATE_SPREAD, _RATE_FREEDOM = 0.5, 2.0
+"""Log rates are Student's about their centre: most are held together, and a few may stand out."""
+_LEVEL_SPREAD, _NOISE_SPREAD = 1.0, 0.7
+"""Deviations of log levels and log noise, which are normal: noise that may vanish follows every accident."""
+_REACH = 8.0
+"""Log scales stay this near to the prior's centre."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +44,16 @@ class Evidence:
     order: int
     noise_shape: NDArray[np.float64]
 
-    def start(self) -> NDArray[np.float64]:
-        """The prior's centre: log rates, log levels, log noise."""
+    @cached_property
+    def centre(self) -> NDArray[np.float64]:
+        """The prior's centre: log rates, log levels, log noise; float64[n_groups + order + 1].
+
+        Levels are such that the sets of each size share what SHARES gives them, however many they are.
+        """
         n = self.factors.shape[1]
-        return np.concatenate([np.full(n, _RATE[0]), np.full(self.order, _LEVEL[0]), [_NOISE[0]]])
+        rate = min(_RATE, _TOGETHER / n)
+        levels = [SHARES[k - 1] / (comb(n, k) * rate**k) for k in range(1, self.order + 1)]
+        return np.log(np.concatenate([np.full(n, rate), levels, [_NOISE]]))
 
     def maximise(self, start: NDArray[np.float64], iterations: int) -> NDArray[np.float64]:
         """Log scales of the largest posterior density near `start`."""
@@ -49,7 +62,7 @@ class Evidence:
             start,
             jac=True,
             method="L-BFGS-B",
-            bounds=[_BOUNDS] * len(start),
+            bounds=[(each - _REACH, each + _REACH) for each in self.centre],
             options={"maxiter": iterations},
         )
         return np.asarray(found.x)
@@ -79,14 +92,18 @@ class Evidence:
                 [noise * float(np.diag(outer) @ self.noise_shape)],
             ]
         )
-        centre, spread = self._prior()
-        offset = (logs - centre) / spread
-        return cost + 0.5 * float(offset @ offset), -0.5 * slopes + offset / spread
+        price, push = self._prior(logs - self.centre)
+        return cost + price, push - 0.5 * slopes
 
-    def _prior(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _prior(self, offset: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Minus the log prior density of log scales so far from their centre, and its gradient."""
         n = self.factors.shape[1]
-        rows = np.array([_RATE] * n + [_LEVEL] * self.order + [_NOISE])
-        return rows[:, 0], rows[:, 1]
+        rates, others = offset[:n] / _RATE_SPREAD, offset[n:]
+        spread = np.array([_LEVEL_SPREAD] * self.order + [_NOISE_SPREAD])
+        nu = _RATE_FREEDOM
+        price = 0.5 * (nu + 1) * np.log1p(rates**2 / nu).sum() + 0.5 * ((others / spread) ** 2).sum()
+        push = np.concatenate([(nu + 1) * rates / (nu + rates**2) / _RATE_SPREAD, others / spread**2])
+        return float(price), push
 
 
 def unpacked(logs: NDArray[np.float64], order: int) -> tuple[Scales, float]:

@@ -19,6 +19,7 @@ from spex_data.decoding.protocol import Algorithm, Decoder
 from spex_data.decoding.proxyspex import ProxySpex
 from spex_data.decoding.result import Decoded, TargetFit
 from spex_data.decoding.walsh_gp import WalshGp
+from spex_data.decoding.warped_gp import WarpedGp
 from spex_data.errors import DecodingError
 from spex_data.masks import MaskDesign, MaskDistribution
 from spex_data.spectra import FourierExpansion
@@ -29,6 +30,7 @@ _ALGORITHMS: dict[str, Callable[..., Algorithm]] = {
     "lasso": Lasso,
     "matching-pursuit": MatchingPursuit,
     "walsh-gp": WalshGp,
+    "warped-gp": WarpedGp,
     "auto": Auto,
     "fast": Fast,
 }
@@ -36,12 +38,15 @@ NAMES: tuple[str, ...] = tuple(_ALGORITHMS)
 DEFAULT = "proxyspex"
 
 
-def decoder(name: str = DEFAULT, *, max_order: int = 3, seed: int = 0, **options: object) -> Decoder:
+def decoder(
+    name: str = DEFAULT, *, max_order: int | None = None, seed: int = 0, **options: object
+) -> Decoder:
     """The decoder of a name.
 
     Args:
         name: One of NAMES.
-        max_order: Largest set in the expansion; `linear` has order 1 always.
+        max_order: Largest set in the expansion; if None, what the method predicts best with: 5 for Gaussian
+            processes, 3 for trees and atoms. `linear` has order 1 and `lasso` order 2 at most.
         seed: Of folds and whatever else is drawn.
         options: The algorithm's own, such as num_threads, or grid="paper" of `proxyspex`.
 
@@ -58,7 +63,7 @@ def decoder(name: str = DEFAULT, *, max_order: int = 3, seed: int = 0, **options
             where="decoding.method",
             instead=f"did you mean {near[0]}?" if near else f"write one of {', '.join(NAMES)}",
         )
-    if max_order < 1:
+    if max_order is not None and max_order < 1:
         raise DecodingError(f"is {max_order}", where="decoding.max_order", instead="write 1 or more")
     algorithm = _ALGORITHMS[name]
     known = [field.name for field in fields(algorithm)]  # type: ignore[arg-type]
@@ -67,7 +72,9 @@ def decoder(name: str = DEFAULT, *, max_order: int = 3, seed: int = 0, **options
             raise DecodingError(
                 f"is not an option of {name}", where=option, instead=f"write one of {', '.join(known)}"
             )
-    return CheckingDecoder(name, algorithm(max_order=max_order, seed=seed, **options))
+    if max_order is not None:
+        options["max_order"] = max_order
+    return CheckingDecoder(name, algorithm(seed=seed, **options))
 
 
 @dataclass(frozen=True)

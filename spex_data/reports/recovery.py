@@ -16,6 +16,9 @@ from spex_data.masks import MaskDistribution
 from spex_data.reports.document import faithfulness_document, interactions_document
 from spex_data.values import ValueTable
 
+_LOOKED_FOR = 3
+"""Largest sets that methods look for unasked."""
+
 
 @dataclass(frozen=True)
 class Recovery:
@@ -90,7 +93,9 @@ def recover_values(
             where="values",
             instead="measure more masks (at least 4; n + 2 for n groups is the least that says something)",
         )
-    decoded = decoder(method, max_order=max_order, seed=seed).decode(
+    # what predicts best may hold larger sets than are reported; sets of 3 are looked for in any case
+    limit = max_order if max_order > _LOOKED_FOR else None
+    decoded = decoder(method, max_order=limit, seed=seed).decode(
         masks, values, design=distribution or MaskDistribution.estimated(masks)
     )
     heldout_masks, replicates = table.replicates("heldout")

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
-from spex_data.decoding import decoder
-from spex_data.decoding import walsh_gp as module
+from spex_data.decoding import decoder, gp_fit, walsh_gp
 from spex_data.decoding.basis import centred
 from spex_data.decoding.gp_evidence import CONSTANT, Evidence
+from spex_data.decoding.gp_fit import fit_gp, fold_predictions
 from spex_data.decoding.gp_kernel import Scales, kernel
 from spex_data.decoding.gp_support import GpSupport, prior_variances
 from spex_data.faithfulness import r2
@@ -37,7 +37,7 @@ class TestKernel:
     """K is the sum over all sets."""
 
     @settings(deadline=None)
-    @given(st.integers(2, 6), st.integers(1, 4), st.integers(0, 2**32 - 1))
+    @given(st.integers(2, 6), st.integers(1, 5), st.integers(0, 2**32 - 1))
     def test_it_is_the_covariance_of_the_sum_over_every_set(self, n, order, seed):
         order = min(order, n)
         rng = np.random.default_rng(seed)
@@ -51,11 +51,11 @@ class TestKernel:
 class TestEvidence:
     """What the scales are chosen by."""
 
-    @pytest.mark.parametrize("order", [1, 2, 3, 4])
+    @pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
     def test_its_gradient_is_that_of_its_value(self, order):
         rng = np.random.default_rng(order)
         evidence = Evidence(rng.normal(size=(25, 5)), rng.normal(size=25), order, 0.5 + rng.random(25))
-        logs = evidence.start() + 0.3 * rng.normal(size=5 + order + 1)
+        logs = evidence.centre + 0.3 * rng.normal(size=5 + order + 1)
         expected = approx_fprime(logs, lambda x: evidence.cost(x)[0], 1e-6)
         assert evidence.cost(logs)[1] == pytest.approx(expected, abs=1e-3)
 
@@ -116,8 +116,8 @@ class TestWalshGp:
         assert found.diagnostics.cv_r2 == pytest.approx(r2(truth, found.evaluate(unseen)), abs=0.12)
 
     def test_many_rows_are_solved_for_by_a_part_of_them(self, monkeypatch):
-        monkeypatch.setattr(module, "_TUNED_ROWS", 60)
-        monkeypatch.setattr(module, "_SOLVED_ROWS", 120)
+        monkeypatch.setattr(gp_fit, "_TUNED_ROWS", 60)
+        monkeypatch.setattr(walsh_gp, "SOLVED_ROWS", 120)
         masks, values = drawn(200, 0.1)
         unseen, truth = drawn(500, 0.0, seed=1)
         found = decoder("walsh-gp").decode(masks, values)
@@ -125,7 +125,36 @@ class TestWalshGp:
         assert found.interactions()[0].ci is not None
 
     def test_the_order_falls_where_sets_would_be_too_many(self, monkeypatch):
-        monkeypatch.setattr(module, "_MOST_TERMS", 60)
+        monkeypatch.setattr(gp_fit, "_MOST_TERMS", 60)
         masks, values = drawn(100, 0.1)
         found = decoder("walsh-gp").decode(masks, values)
         assert max(map(len, found.expansion.terms)) == 2
+
+
+class TestFoldPredictions:
+    """What rows outside a fold say of it."""
+
+    def test_with_many_rows_they_are_those_of_a_fit_without_the_fold_at_the_same_scales(self):
+        masks, values = drawn(320, 1.0)
+        factors, values = centred(0.5).factors(masks), (values - values.mean()) / values.std()
+        rng, fold_of = np.random.default_rng(0), np.arange(320) % 5
+        whole = fit_gp(factors, values, 2, rng)
+        found = fold_predictions(whole, values, fold_of, 2, rng)
+        inside = fold_of != 3
+        covariance = kernel(factors, factors, whole.scales) + CONSTANT + np.diag(whole.noise)
+        weights = np.linalg.solve(covariance[np.ix_(inside, inside)], values[inside])
+        assert found[~inside] == pytest.approx(
+            (covariance - np.diag(whole.noise))[np.ix_(~inside, inside)] @ weights
+        )
+
+    def test_with_few_rows_they_know_nothing_of_the_folds_values(self):
+        masks, values = drawn(60, 1.0)
+        factors, values = centred(0.5).factors(masks), (values - values.mean()) / values.std()
+        fold_of = np.arange(60) % 5
+        whole = fit_gp(factors, values, 2, np.random.default_rng(0))
+        changed = np.where(fold_of == 0, values + 3.0, values)
+        found, again = (
+            fold_predictions(whole, given, fold_of, 2, np.random.default_rng(0))
+            for given in (values, changed)
+        )
+        assert found[fold_of == 0] == pytest.approx(again[fold_of == 0])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from spex_data.decoding.costs import estimated_seconds
+from spex_data.decoding.crossfit import FoldFits, blended, combined
 from spex_data.decoding.lasso import Lasso
 from spex_data.decoding.linear import Linear
 from spex_data.decoding.matching_pursuit import MatchingPursuit
@@ -25,7 +26,7 @@ from spex_data.decoding.protocol import Algorithm
 from spex_data.decoding.proxyspex import ProxySpex
 from spex_data.decoding.result import TargetFit
 from spex_data.decoding.walsh_gp import WalshGp
-from spex_data.spectra import FourierExpansion, Term
+from spex_data.spectra import FourierExpansion
 
 _METHODS: Mapping[str, Callable[..., Algorithm]] = {
     "linear": Linear,
@@ -104,7 +105,10 @@ def _blended(fits: Mapping[str, TargetFit], values: NDArray[np.float64]) -> Targ
     score = float(1 - ((values - blend) ** 2).mean() / spread)
     chosen = dict(zip(judged, weights.tolist(), strict=True))
     return TargetFit(
-        _combined([(weight, fits[name].expansion) for name, weight in chosen.items() if weight], mean)
+        combined(
+            [(weight, fits[name].expansion) for name, weight in chosen.items() if weight],
+            mean * (1.0 - sum(chosen.values())),
+        )
         if weights.any()
         else FourierExpansion(fits[best].expansion.n_groups, ((),), np.array([mean])),
         fits[best].support,
@@ -112,7 +116,14 @@ def _blended(fits: Mapping[str, TargetFit], values: NDArray[np.float64]) -> Targ
         scores={**scores, "auto": score},
         settings={"listed_from": best, **{f"weight of {name}": weight for name, weight in chosen.items()}},
         out_of_fold=blend,
+        folds=_fold_fits(fits, chosen, mean),
     )
+
+
+def _fold_fits(fits: Mapping[str, TargetFit], weights: Mapping[str, float], mean: float) -> FoldFits | None:
+    used = [(weight, fits[name].folds) for name, weight in weights.items() if weight]
+    known = [(weight, folds) for weight, folds in used if folds is not None]
+    return blended(known, mean) if known and len(known) == len(used) else None
 
 
 def _weights(
@@ -142,13 +153,3 @@ def _weights(
     weights = nnls(rows / unit, aims / unit)[0]
     weights[weights < _LEAST_WEIGHT] = 0.0
     return np.asarray(weights)
-
-
-def _combined(parts: Sequence[tuple[float, FourierExpansion]], mean: float) -> FourierExpansion:
-    """mean + sum of w (f - mean)."""
-    total: dict[Term, float] = {(): mean * (1.0 - sum(weight for weight, _ in parts))}
-    for weight, expansion in parts:
-        for term, value in zip(expansion.terms, (weight * expansion.coefficients).tolist(), strict=True):
-            total[term] = total.get(term, 0.0) + value
-    terms = tuple(sorted(total, key=lambda term: (len(term), term)))
-    return FourierExpansion(parts[0][1].n_groups, terms, np.array([total[term] for term in terms]))

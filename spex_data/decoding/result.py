@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spex_data.decoding.crossfit import FoldFits
 from spex_data.decoding.interactions import Interaction, Support, ranked_interactions
 from spex_data.errors import DecodingError, MaskError
 from spex_data.masks import MaskDistribution, as_masks
@@ -47,6 +48,7 @@ class TargetFit:
         support: The single fit that interactions are listed from; None if there is only a mean.
         cv_r2, scores, settings: As in Diagnostics.
         out_of_fold: float64[m], what fits without a row say of it; None if unknown.
+        folds: These fits, or what is kept of them; None if they were not kept.
     """
 
     expansion: FourierExpansion
@@ -55,6 +57,7 @@ class TargetFit:
     scores: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, float | int | str] = field(default_factory=dict)
     out_of_fold: NDArray[np.float64] | None = None
+    folds: FoldFits | None = None
 
     def rescaled(self, mean: float, scale: float) -> TargetFit:
         """The fit of scale * values + mean, for algorithms that standardise values first."""
@@ -65,6 +68,7 @@ class TargetFit:
             expansion=replace(self.expansion, coefficients=coefficients),
             support=None if self.support is None else self.support.rescaled(mean, scale),
             out_of_fold=None if self.out_of_fold is None else mean + scale * self.out_of_fold,
+            folds=None if self.folds is None else self.folds.rescaled(mean, scale),
         )
 
     def relabelled(self, n_groups: int, places: NDArray[np.int64]) -> TargetFit:
@@ -74,6 +78,7 @@ class TargetFit:
             self,
             expansion=FourierExpansion(n_groups, terms, expansion.coefficients),
             support=None if self.support is None else self.support.relabelled(n_groups, places),
+            folds=None if self.folds is None else self.folds.relabelled(n_groups, places),
         )
 
 

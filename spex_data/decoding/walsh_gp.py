@@ -23,13 +23,14 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from spex_data.decoding.basis import Basis, centred
+from spex_data.decoding.crossfit import FoldFits, kept_terms, largest_terms
 from spex_data.decoding.folds import folds
 from spex_data.decoding.gp_evidence import CONSTANT, Evidence, unpacked
 from spex_data.decoding.gp_kernel import Scales, kernel
 from spex_data.decoding.gp_support import GpSupport, prior_variances
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.result import TargetFit
-from spex_data.spectra import Term, products
+from spex_data.spectra import FourierExpansion, Term, products
 
 _FOLDS = 5
 _ITERATIONS, _WARM_ITERATIONS = 30, 6
@@ -69,13 +70,14 @@ class WalshGp:
         terms = tuple(
             term for size in range(1, order + 1) for term in combinations(range(problem.n_groups), size)
         )
-        shared = _Shared(basis, basis.factors(problem.masks), terms, order, fold_of, self.seed)
+        most = kept_terms(problem.n_targets)
+        shared = _Shared(basis, basis.factors(problem.masks), terms, order, fold_of, self.seed, most)
         return [_fit_one(problem.n_groups, shared, values) for values in problem.values.T]
 
 
 @dataclass(frozen=True)
 class _Shared:
-    """What all targets have in common: factors float64[m, n_groups], terms, their largest size, folds."""
+    """What all targets share: factors float64[m, n_groups], terms, their largest size, folds."""
 
     basis: Basis
     factors: NDArray[np.float64]
@@ -83,6 +85,7 @@ class _Shared:
     order: int
     fold_of: NDArray[np.int64]
     seed: int
+    kept_terms: int
 
 
 def _fit_one(n_groups: int, shared: _Shared, raw: NDArray[np.float64]) -> TargetFit:
@@ -102,7 +105,9 @@ def _fit_one(n_groups: int, shared: _Shared, raw: NDArray[np.float64]) -> Target
     coefficients = prior_variances(shared.terms, scales) * _transposed_products(
         factors, shared.terms, weights
     )
-    out_of_fold = _out_of_fold(shared, factors, values, shape, logs, shared.fold_of[rows])
+    out_of_fold, expansions = _out_of_fold(
+        shared, n_groups, factors, values, shape, logs, shared.fold_of[rows]
+    )
     score = float(1 - ((values - out_of_fold) ** 2).mean() / values.var())
     intercept = CONSTANT * float(weights.sum())
     largest = np.sort(np.argsort(-np.abs(coefficients), kind="stable")[:_LISTED_TERMS])
@@ -124,6 +129,7 @@ def _fit_one(n_groups: int, shared: _Shared, raw: NDArray[np.float64]) -> Target
         scores={"walsh-gp": score},
         settings={"noise": noise, "order": shared.order, "student": int((shape != 1.0).any())},
         out_of_fold=out_of_fold if len(rows) == len(raw) else None,
+        folds=FoldFits(shared.fold_of, expansions) if len(rows) == len(raw) else None,
     ).rescaled(mean, scale)
 
 
@@ -175,14 +181,16 @@ def _noise_shape(
 
 def _out_of_fold(
     shared: _Shared,
+    n_groups: int,
     factors: NDArray[np.float64],
     values: NDArray[np.float64],
     shape: NDArray[np.float64],
     logs: NDArray[np.float64],
     fold_of: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Predictions without each fold, its scales a few steps from those of all rows."""
+) -> tuple[NDArray[np.float64], tuple[FourierExpansion, ...]]:
+    """Predictions and fits without each fold, its scales a few steps from those of all rows."""
     predicted = np.zeros(len(values))
+    expansions = []
     rng = np.random.default_rng(shared.seed)
     for fold in np.unique(fold_of):
         inside = np.flatnonzero(fold_of != fold)
@@ -191,7 +199,14 @@ def _out_of_fold(
         scales, noise = unpacked(mine, shared.order)
         weights = _weights(factors[inside], values[inside], scales, noise * shape[inside])
         predicted[out] = (kernel(factors[out], factors[inside], scales) + CONSTANT) @ weights
-    return predicted
+        found = prior_variances(shared.terms, scales) * _transposed_products(
+            factors[inside], shared.terms, weights
+        )
+        constant = CONSTANT * float(weights.sum())
+        expansions.append(
+            largest_terms(n_groups, shared.basis, shared.terms, constant, found, shared.kept_terms)
+        )
+    return predicted, tuple(expansions)
 
 
 def _transposed_products(

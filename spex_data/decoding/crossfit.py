@@ -104,10 +104,7 @@ def blended(parts: Sequence[tuple[float, FoldFits]], mean: float) -> FoldFits:
         fold_of.reshape(-1),
         tuple(
             combined(
-                [
-                    (weight, fits.expansions[fold])
-                    for (weight, fits), fold in zip(parts, cell, strict=True)
-                ],
+                [(weight, fits.expansions[fold]) for (weight, fits), fold in zip(parts, cell, strict=True)],
                 constant,
             )
             for cell in cells.tolist()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, stdtrit
 
 from spex_data.decoding.crossfit import FoldFits
 from spex_data.decoding.debiased import CrossFit, Estimates, cross_fit
@@ -142,11 +142,17 @@ def _ranges(tested: Discoveries, level: float, rate: float) -> dict[Term, tuple[
     if not len(places):
         return {}
     found = tested.estimates
-    cut = tested.threshold(rate) * np.maximum(found.errors, found.common)[places]
-    values, errors = found.values[places], found.half_widths(level)[places] / float(ndtri(0.5 + level / 2))
-    low, high = (truncated_quantiles(values, cut, errors, 0.5 + side * level / 2) for side in (-1, 1))
-    ends = zip(low.tolist(), high.tolist(), strict=True)
-    return dict(zip((tested.terms[place] for place in places.tolist()), ends, strict=True))
+    size, cut = found.statistics[places], np.full(len(places), tested.threshold(rate))
+    values, sign = found.values[places], np.sign(found.values[places])
+    ends = []
+    for side in (-1.0, 1.0):
+        moved = truncated_quantiles(size, cut, np.ones(len(size)), 0.5 + side * level / 2) - size
+        # from a distance of normal quantiles to one of Student's t
+        steps = -np.sign(moved) * stdtrit(found.freedom[places], ndtr(-np.abs(moved)))
+        ends.append(values + sign * steps * found.larger[places])
+    low, high = np.minimum(*ends), np.maximum(*ends)
+    ranges = zip(low.tolist(), high.tolist(), strict=True)
+    return dict(zip((tested.terms[place] for place in places.tolist()), ranges, strict=True))
 
 
 def _described(members: Term, expansion: FourierExpansion, fit: CrossFit) -> Interaction:

@@ -22,7 +22,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 from spex_data.decoding.crossfit import FoldFits, combined
 from spex_data.decoding.sampling import Sample
@@ -55,8 +55,17 @@ class Estimates:
 
     @property
     def statistics(self) -> NDArray[np.float64]:
-        """float64[k], absolute values over the larger of both errors; 0 where the masks say nothing."""
-        return np.abs(self.values) / np.maximum(self.errors, self.common)
+        """float64[k], sizes over the larger of both errors, as standard normal quantiles of their p-values.
+
+        0 where the masks say nothing.
+        """
+        tails = stdtr(self.freedom, -np.abs(self.values) / self.larger)
+        return np.asarray(-ndtri(np.maximum(tails, 1e-300)))
+
+    @property
+    def larger(self) -> NDArray[np.float64]:
+        """float64[k], the larger of both errors."""
+        return np.maximum(self.errors, self.common)
 
 
 @dataclass(frozen=True, eq=False)

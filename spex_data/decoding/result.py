@@ -200,8 +200,8 @@ class Decoded:
         With `fdr`, all sets up to `max_order` are tested, and of those of each order that are `reported`
         about this share at most is there by chance. Reported sets that the fit does not hold join the list,
         and intervals of reported sets are those GIVEN that they were reported: these cover at their level
-        among what is reported, are wider near the threshold, and may then include 0. Only retraining can confirm a
-        set (spex_data.verification).
+        among what is reported, are wider near the threshold, and may then include 0. Only retraining can
+        confirm a set (spex_data.verification).
 
         Where there is nothing to cross-fit, because masks do not look as if drawn from their distribution or
         fits were not kept, intervals are those of the best single fit on the terms that it chose, which cover

@@ -11,7 +11,7 @@ from scipy.special import ndtr, stdtrit
 
 from spex_data.decoding.crossfit import FoldFits
 from spex_data.decoding.debiased import CrossFit, Estimates, cross_fit
-from spex_data.decoding.discoveries import Discoveries, discoveries
+from spex_data.decoding.discoveries import OrderTests, discoveries
 from spex_data.decoding.interactions import Interaction
 from spex_data.decoding.sampling import follows, sample
 from spex_data.decoding.selective import truncated_quantiles
@@ -111,22 +111,21 @@ def with_discoveries(
         expansion: What sets that are not listed are described by, beside their value.
         max_order: Largest set tested.
         level: Coverage of the intervals among reported sets.
-        rate: False discovery rate, for each order by itself.
+        rate: False discovery rate, of interactions of all orders together and of single groups by themselves.
         seed: Of the phantoms.
     """
     known = {each.members: each for each in listed}
-    for order in range(1, max_order + 1):
-        tested = discoveries(fit, order, seed=seed)
-        if tested is None:
-            continue
-        q_values = dict(zip(tested.terms, tested.q_values.tolist(), strict=True))
-        ranges = _ranges(tested, level, rate)
-        for members in ranges:
-            known.setdefault(members, _described(members, expansion, fit))
-        for members, each in known.items():
-            if len(members) == order:
-                judged = replace(each, q=q_values.get(members, 1.0), reported=members in ranges)
-                known[members] = _moved(judged, *ranges[members]) if members in ranges else judged
+    for orders in ([1], range(2, max_order + 1)):
+        found = discoveries(fit, orders, seed=seed)
+        for tested, scores, cut in zip(found.tests, found.q_values, found.thresholds(rate), strict=True):
+            q_values = dict(zip(tested.terms, scores.tolist(), strict=True))
+            ranges = _ranges(tested, scores <= rate, cut, level)
+            for members in ranges:
+                known.setdefault(members, _described(members, expansion, fit))
+            for members, each in known.items():
+                if len(members) == tested.order:
+                    judged = replace(each, q=q_values.get(members, 1.0), reported=members in ranges)
+                    known[members] = _moved(judged, *ranges[members]) if members in ranges else judged
     return sorted(known.values(), key=lambda each: (-abs(each.value), each.order, each.members))
 
 
@@ -136,13 +135,15 @@ def masks_for_width(found: Estimates, n_masks: int, width: float, level: float) 
     return int(np.ceil(n_masks * (now / width) ** 2)) if np.isfinite(now) else None
 
 
-def _ranges(tested: Discoveries, level: float, rate: float) -> dict[Term, tuple[float, float]]:
+def _ranges(
+    tested: OrderTests, reported: NDArray[np.bool_], threshold: float, level: float
+) -> dict[Term, tuple[float, float]]:
     """Reported sets and their intervals, given that they were reported."""
-    places = np.flatnonzero(tested.q_values <= rate)
+    places = np.flatnonzero(reported)
     if not len(places):
         return {}
     found = tested.estimates
-    size, cut = found.statistics[places], np.full(len(places), tested.threshold(rate))
+    size, cut = found.statistics[places], np.full(len(places), threshold)
     values, sign = found.values[places], np.sign(found.values[places])
     ends = []
     for side in (-1.0, 1.0):

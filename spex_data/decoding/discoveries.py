@@ -6,18 +6,19 @@ nothing is read off PHANTOM groups: columns drawn from the law of the masks that
 that a set with one of them has no effect by construction; all its other groups are real, so that what they do
 to the error of a null set is in its statistic too. A threshold t is taken where
 
-    (1 + phantom sets at t and above) (sets / phantom sets) <= q (sets at t and above),
+    sum over orders of e <= q (sets reported),    e = (1 + phantom sets at t and above) (sets / phantom sets),
 
-for each order by itself (like the knockoff+ of Barber and Candes 2015, with so many phantoms that the 1
-weighs little). Decoders are not run again with phantoms: a column that is independent of all values is in no
-fit but by accident, and what is left of its statistic is the part of the residuals. For the same reason how
-often the folds' fits select a set has no place in the statistic: phantoms would never have been selected, and
-sets without effect sometimes are.
+with a t for each order that makes its e the same: the knockoff+ of Barber and Candes 2015, with so many
+phantoms that the 1 weighs little, for orders that share what may be false equally (the weighted procedure of
+Genovese, Roeder and Wasserman 2006). Decoders are not run again with phantoms: a column that is independent
+of all values is in no fit but by accident, and what is left of its statistic is the part of the residuals.
+For the same reason how often the folds' fits select a set has no place in the statistic: phantoms would never
+have been selected, and sets without effect sometimes are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, islice
 from math import ceil, comb
@@ -39,50 +40,75 @@ _LEAST_SCREENED, _MOST_SCREENED = 0.005, 100
 
 
 @dataclass(frozen=True, eq=False)
-class Discoveries:
-    """What the tests of all sets of one order found.
+class OrderTests:
+    """The tests of all sets of one order.
 
     Attributes:
-        terms: k sets, those that may be reported at some rate; every other set has a q-value of 1.
+        order: Their size.
+        terms: k sets, those that may be reported at some rate.
         estimates: Theirs.
-        q_values: float64[k], the least false discovery rate at which each is reported.
+        expected: float64[k], e: how many sets without effect are expected at the statistic of each and above.
         phantoms: float64[l], statistics of phantom sets, largest first.
         ratio: Number of sets tested over that of phantom sets.
         least: Sets and phantom sets with a statistic below it may be missing.
     """
 
+    order: int
     terms: tuple[Term, ...]
     estimates: Estimates
-    q_values: NDArray[np.float64]
+    expected: NDArray[np.float64]
     phantoms: NDArray[np.float64]
     ratio: float
     least: float
 
-    def threshold(self, rate: float) -> float:
-        """The statistic that a reported set had to pass, the others being as they are; inf if none did."""
-        n_reported = int((self.q_values <= rate).sum())
-        allowed = int(np.floor(rate * n_reported / self.ratio - 1.0 + 1e-9))
-        if n_reported == 0 or allowed < 0:
+    def threshold(self, allowed: float) -> float:
+        """The least statistic at which no more than so many sets without effect are expected."""
+        above = int(np.floor(allowed / self.ratio - 1.0 + 1e-9))
+        if above < 0:
             return np.inf
-        return max(self.least, float(self.phantoms[allowed]) if allowed < len(self.phantoms) else 0.0)
+        return max(self.least, float(self.phantoms[above]) if above < len(self.phantoms) else 0.0)
 
 
-def discoveries(fit: CrossFit, order: int, *, seed: int = 0) -> Discoveries | None:
-    """Tests every set of one order.
+@dataclass(frozen=True, eq=False)
+class Discoveries:
+    """Sets of some orders as one list.
+
+    Attributes:
+        tests: One for each order.
+        q_values: Of each order's terms, the least false discovery rate at which each is reported; a set that
+            is not among them has 1.
+    """
+
+    tests: tuple[OrderTests, ...]
+    q_values: tuple[NDArray[np.float64], ...]
+
+    def thresholds(self, rate: float) -> list[float]:
+        """For each order the statistic that a reported set had to pass, the others being as they are."""
+        n_reported = sum(int((scores <= rate).sum()) for scores in self.q_values)
+        return [tested.threshold(rate * n_reported / len(self.tests)) for tested in self.tests]
+
+
+def discoveries(fit: CrossFit, orders: Sequence[int], *, seed: int = 0) -> Discoveries:
+    """Tests every set of some orders; those of which there are none, or too many sets, are left out.
 
     Args:
         fit: Cross-fitted values of one target.
-        order: Size of the sets.
+        orders: Sizes of the sets.
         seed: Of the phantoms.
-
-    Returns:
-        None where there are too many sets, or none.
     """
-    n = fit.sample.masks.shape[1]
+    n, most = fit.sample.masks.shape[1], _most_sets(fit.sample)
+    tests = tuple(order_tests(fit, order, seed=seed) for order in orders if 0 < comb(n, order) <= most)
+    if not tests:
+        return Discoveries((), ())
+    scores = q_values(np.concatenate([tested.expected for tested in tests]), len(tests))
+    ends = np.cumsum([len(tested.terms) for tested in tests])
+    return Discoveries(tests, tuple(np.split(scores, ends[:-1])))
+
+
+def order_tests(fit: CrossFit, order: int, *, seed: int) -> OrderTests:
+    """Tests every set of one order; arguments as for `discoveries`."""
+    n, most = fit.sample.masks.shape[1], _most_sets(fit.sample)
     n_tested, n_beside = comb(n, order), comb(n, order - 1)
-    most = _most_sets(fit.sample)
-    if not 0 < n_tested <= most:
-        return None
     least = screening(n_tested)
     inside = {term for term in fit.fitted(order) if len(term) == order}
     terms = sorted(inside.union(*pointed_at(fit, order, least)))
@@ -92,28 +118,36 @@ def discoveries(fit: CrossFit, order: int, *, seed: int = 0) -> Discoveries | No
     unreal = [term for part in pointed_at(ghosts, order, least, n_real=n) for term in part]
     phantoms = -np.sort(-ghosts.estimates(unreal).statistics)
     ratio = n_tested / (count * n_beside)
-    scores = q_values(found.statistics, phantoms, ratio, least=least)
-    return Discoveries(tuple(terms), found, scores, phantoms, ratio, least)
+    expected = expected_false(found.statistics, phantoms, ratio, least=least)
+    return OrderTests(order, tuple(terms), found, expected, phantoms, ratio, least)
 
 
-def q_values(
+def expected_false(
     statistics: NDArray[np.float64], phantoms: NDArray[np.float64], ratio: float, *, least: float
 ) -> NDArray[np.float64]:
-    """The least false discovery rate at which each set is reported.
+    """How many sets without effect are expected at each statistic and above.
 
     Args:
         statistics: float64[k].
         phantoms: float64[l], statistics of sets that have no effect.
         ratio: Number of sets tested over that of phantom sets, those that are not given included.
-        least: Sets and phantom sets below it may be missing; they are never reported.
+        least: Sets and phantom sets below it may be missing; inf is expected there.
     """
-    order = np.argsort(-statistics, kind="stable")
-    ranked, sorted_phantoms = statistics[order], np.sort(phantoms)
-    above = len(phantoms) - np.searchsorted(sorted_phantoms, ranked, side="left")
-    share = (1.0 + above) * ratio / np.arange(1, len(ranked) + 1)
-    share[ranked < least] = 1.0
-    found = np.empty(len(ranked))
-    found[order] = np.minimum(np.minimum.accumulate(share[::-1])[::-1], 1.0)
+    above = len(phantoms) - np.searchsorted(np.sort(phantoms), statistics, side="left")
+    return np.where(statistics < least, np.inf, (1.0 + above) * ratio)
+
+
+def q_values(expected: NDArray[np.float64], n_orders: int) -> NDArray[np.float64]:
+    """The least false discovery rate at which each set is reported, at most 1.
+
+    Args:
+        expected: float64[k], sets without effect that are expected in its order if it is reported.
+        n_orders: Number of orders that these are of.
+    """
+    order = np.argsort(expected, kind="stable")
+    share = np.minimum(expected[order] * n_orders / np.arange(1, len(expected) + 1), 1.0)
+    found = np.empty(len(expected))
+    found[order] = np.minimum.accumulate(share[::-1])[::-1]
     return found
 
 
@@ -165,7 +199,7 @@ def pointed_at(fit: CrossFit, order: int, least: float, *, n_real: int | None = 
     sample = fit.sample
     floor = least * float(np.sqrt((sample.shares**2) @ fit.row_variances))
     factors = sample.factors
-    if factors is None or order < (2 if n_real is None else 3):
+    if factors is None or order == 1:
         yield from _looked_up(fit, order, floor, n_real)
         return
     variance = sample.distribution.p * (1 - sample.distribution.p)
@@ -178,14 +212,11 @@ def pointed_at(fit: CrossFit, order: int, least: float, *, n_real: int | None = 
         flat=sample.distribution.p == 0.5,
     )
     n = scan.unit.shape[1]
-    if n_real is None:
-        for head in combinations(range(n), order - 2):
-            yield [(*head, *pair) for pair in scan.pairs(head, head[-1] + 1 if head else 0, n)]
-        return
-    for head in combinations(range(n_real), order - 3):
-        for phantom in range(n_real, n):
-            start = head[-1] + 1 if head else 0
-            yield [(*head, *pair, phantom) for pair in scan.pairs((*head, phantom), start, n_real)]
+    first = n if n_real is None else n_real
+    for head in combinations(range(first), order - 2):
+        start = head[-1] + 1 if head else 0
+        last = slice(start, n) if n_real is None else slice(n_real, n)
+        yield [(*head, *pair) for pair in scan.pairs(head, slice(start, first), last)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,14 +229,15 @@ class _Scan:
     floor: float
     flat: bool
 
-    def pairs(self, head: Term, start: int, stop: int) -> list[tuple[int, int]]:
-        """Pairs of groups in range(start, stop) that together with `head` pass the threshold."""
-        tail = self.unit[:, start:stop]
+    def pairs(self, head: Term, one: slice, other: slice) -> list[tuple[int, int]]:
+        """Pairs (i, j), i < j, of groups in two ranges that together with `head` pass the threshold."""
+        left, right = self.unit[:, one], self.unit[:, other]
         front = np.prod(self.unit[:, list(head)], axis=1) if head else np.ones(len(self.unit), np.float32)
-        found = np.abs((tail * (self.weighted * front)[:, None]).T @ tail)
-        energy = 1.0 if self.flat else (tail**2 * (self.shares * front**2)[:, None]).T @ tail**2
-        first, second = np.nonzero(np.triu(found >= self.floor * np.sqrt(energy), 1))
-        return [(i + start, j + start) for i, j in zip(first.tolist(), second.tolist(), strict=True)]
+        found = np.abs((left * (self.weighted * front)[:, None]).T @ right)
+        energy = 1.0 if self.flat else (left**2 * (self.shares * front**2)[:, None]).T @ right**2
+        first, second = (places.tolist() for places in np.nonzero(found >= self.floor * np.sqrt(energy)))
+        pairs = ((i + one.start, j + other.start) for i, j in zip(first, second, strict=True))
+        return [(i, j) for i, j in pairs if i < j]
 
 
 def _looked_up(fit: CrossFit, order: int, floor: float, n_real: int | None) -> Iterator[list[Term]]:

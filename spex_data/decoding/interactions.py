@@ -41,8 +41,8 @@ class Interaction:
         moebius: The discrete derivative at the empty background.
         full: The discrete derivative at the full background, where all other groups are present.
         kind: For pairs, what they do (spex_data.spectra.pair_kind), read off the estimates; None otherwise.
-        q: The least false discovery rate at which the set is reported, among all sets of its order; None
-            where that was not asked for or could not be tested.
+        q: The least false discovery rate at which the set is reported; None where that was not
+            asked for or could not be tested.
         reported: Whether it is, at the rate asked for; None like `q`.
     """
 

@@ -197,11 +197,11 @@ class Decoded:
         their level for sets that were chosen without a look at the values. A value that lies outside its
         interval is moved to the nearer end, so intervals are not centred on values.
 
-        With `fdr`, all sets up to `max_order` are tested, and of those of each order that are `reported`
-        about this share at most is there by chance. Reported sets that the fit does not hold join the list,
-        and intervals of reported sets are those GIVEN that they were reported: these cover at their level
-        among what is reported, are wider near the threshold, and may then include 0. Only retraining can
-        confirm a set (spex_data.verification).
+        With `fdr`, all sets up to `max_order` are tested, and of the interactions that are `reported` about
+        this share at most is there by chance, as of the single groups by themselves. Reported sets that the
+        fit does not hold join the list, and intervals of reported sets are those GIVEN that they were
+        reported: these cover at their level among what is reported, are wider near the threshold, and may
+        then include 0. Only retraining can confirm a set (spex_data.verification).
 
         Where there is nothing to cross-fit, because masks do not look as if drawn from their distribution or
         fits were not kept, intervals are those of the best single fit on the terms that it chose, which cover

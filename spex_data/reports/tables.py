@@ -245,7 +245,7 @@ def _reading(unit: str, *, tested: bool, marked: bool) -> Text:
         "Moebius: the same with no other group present; full: with every other group present"
     )
     if marked:
-        words.append("\n*: stands out among all sets of its size, at the study's false discovery rate")
+        words.append("\n*: stands out among all sets up to its size, at the study's false discovery rate")
     if not tested:
         words.append(f"\nverified by retraining: {NOT_TESTED}")
     return words

@@ -144,7 +144,7 @@ class DecodingConfig(Section):
     fdr: Annotated[Real, Field(gt=0, lt=1)] | None = key(
         0.1,
         accepts="a number between 0 and 1, such as 0.1, or null",
-        description="Share of the reported interactions of each size that may be there by chance; null: none"
+        description="Share of the reported interactions that may be there by chance; null: none"
         " is singled out.",
     )
 

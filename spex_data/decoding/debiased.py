@@ -76,8 +76,9 @@ class CrossFit:
         sample: The masks, and what each counts.
         fit: Mean of the fits without each fold, by what the folds count.
         residuals: float64[m], values less what the fit without the row says.
-        noise: float64[m], noise variance of each value where repeated masks tell it; None where they do not.
-            It makes intervals narrower where the masks are a good part of all there are.
+        noise: float64[m], error variance that each row would have among all masks there are, where repeated
+            masks tell the noise of values; None where they do not. It makes intervals narrower where the masks
+            are a good part of all.
         spread: Standard deviation of the values.
     """
 
@@ -177,7 +178,11 @@ def cross_fit(
         (float(sample.shares[folds.fold_of == fold].sum()), expansion)
         for fold, expansion in enumerate(folds.expansions)
     ]
-    return CrossFit(sample, combined(parts), values - folds.predict(sample.masks), noise, float(values.std()))
+    fit, predicted = combined(parts), folds.predict(sample.masks)
+    if noise is not None:
+        # a mean over all masks has no error but noise, and what the folds' fits differ by
+        noise = noise + (predicted - fit.evaluate(sample.masks)) ** 2
+    return CrossFit(sample, fit, values - predicted, noise, float(values.std()))
 
 
 def _shown(masks: NDArray[np.bool_], terms: Sequence[Term]) -> NDArray[np.bool_]:

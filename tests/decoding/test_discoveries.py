@@ -81,7 +81,7 @@ class TestReported:
 
     def test_with_enough_masks_what_was_planted_is_reported(self):
         found = decoded(500).interactions(fdr=0.1)
-        assert TRUE <= {each.members for each in found if each.reported}
+        assert {each.members for each in found if each.reported} >= TRUE
 
     def test_reported_is_what_has_a_q_of_at_most_the_rate(self):
         found = decoded(150).interactions(fdr=0.2)
@@ -125,7 +125,7 @@ class TestReported:
 
     @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1])
     def test_a_rate_that_is_no_share_is_refused(self, rate):
-        with pytest.raises(DecodingError, match="fdr: is .*write a number between 0 and 1"):
+        with pytest.raises(DecodingError, match=r"fdr: is .*write a number between 0 and 1"):
             decoded(50).interactions(fdr=rate)
 
     def test_more_sets_than_can_be_tested_are_left_out(self):

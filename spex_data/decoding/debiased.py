@@ -77,8 +77,8 @@ class CrossFit:
         fit: Mean of the fits without each fold, by what the folds count.
         residuals: float64[m], values less what the fit without the row says.
         noise: float64[m], error variance that each row would have among all masks there are, where repeated
-            masks tell the noise of values; None where they do not. It makes intervals narrower where the masks
-            are a good part of all.
+            masks tell the noise of values; None where they do not. It makes intervals narrower where the
+            masks are a good part of all.
         spread: Standard deviation of the values.
     """
 

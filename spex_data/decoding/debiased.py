@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +110,38 @@ class CrossFit:
         block = max(1, _BLOCK_NUMBERS // len(self.residuals))
         parts = [self._estimates(terms[start : start + block]) for start in range(0, len(terms), block)]
         return Estimates(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    def superset_sum(self, members: Term, weights: Sequence[float]) -> Estimates:
+        """The sum over U containing S of weights[|U| - |S|] I(U), as one estimate.
+
+        Its weight of a mask is w_S times the sum of weights[j] e_j, with e_j the elementary symmetric
+        polynomials of the other groups' weights. For Bernoulli masks only.
+
+        Args:
+            members: S.
+            weights: For supersets with 0, 1, ... more groups; larger ones have none.
+        """
+        factors, size, top = self.sample.factors, len(members), len(members) + len(weights) - 1
+        if factors is None:
+            raise ValueError("weights of stratified masks are no products")
+        others = np.delete(factors, members, axis=1)
+        polynomials = np.zeros((len(weights), len(factors)))
+        polynomials[0] = 1.0
+        for column in others.T:
+            for degree in range(len(weights) - 1, 0, -1):
+                polynomials[degree] += column * polynomials[degree - 1]
+        inner = frozenset(members)
+        value = sum(
+            weights[len(term) - size] * found
+            for term, found in self.fitted(top).items()
+            if inner.issubset(term)
+        )
+        energy = sum(
+            weight**2 * comb(others.shape[1], more) * self.sample.energy(size + more)
+            for more, weight in enumerate(weights)
+        )
+        mine = np.prod(factors[:, list(members)], axis=1) * (np.asarray(weights) @ polynomials)
+        return self.functional(float(value), mine, float(energy))
 
     def functional(self, value: float, weights: NDArray[np.float64], energy: float) -> Estimates:
         """A linear functional of f, E[w f], as one estimate.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -22,7 +22,7 @@ from spex_data.decoding.debiased import CrossFit, Estimates
 from spex_data.decoding.interactions import Interaction, Support, ranked_interactions
 from spex_data.errors import DecodingError, MaskError
 from spex_data.masks import MaskDistribution, as_masks
-from spex_data.spectra import FourierExpansion, canonical, renamed
+from spex_data.spectra import FourierExpansion, Term, canonical, renamed
 
 
 @dataclass(frozen=True)
@@ -249,6 +249,33 @@ class Decoded:
         found = [None if each is None else one(each, level) for each in self._estimates(members)]
         return found[0] if self.single else found
 
+    def superset_sum(
+        self, members: Iterable[int], weights: Sequence[float], *, level: float = 0.9
+    ) -> Estimate | list[Estimate | None] | None:
+        """The sum over sets U that contain S of weights[|U| - |S|] times the mean discrete derivative of U.
+
+        Interaction indices are such sums (spex_data.indices.index_estimate).
+
+        Args:
+            members: S, in any order; not empty.
+            weights: For supersets with 0, 1, ... more groups; larger ones have none.
+            level: Coverage of the interval.
+
+        Returns:
+            As `estimate` does; None also for stratified masks.
+
+        Raises:
+            DecodingError: As for `estimate`.
+        """
+        _check_share("level", level)
+        term = self._checked(members)
+        bernoulli = self.distribution.scheme == "bernoulli"
+        found = [
+            one(each.superset_sum(term, weights), level) if each is not None and bernoulli else None
+            for each in self.cross_fits
+        ]
+        return found[0] if self.single else found
+
     def masks_for_width(
         self, members: Iterable[int], width: float, *, level: float = 0.9
     ) -> int | list[int | None] | None:
@@ -281,13 +308,17 @@ class Decoded:
         return found[0] if self.single else found
 
     def _estimates(self, members: Iterable[int]) -> list[Estimates | None]:
+        term = self._checked(members)
+        return [None if each is None else each.estimates([term]) for each in self.cross_fits]
+
+    def _checked(self, members: Iterable[int]) -> Term:
         term = canonical(members)
         n_groups = self.masks.shape[1]
         if not term or term[0] < 0 or term[-1] >= n_groups:
             raise DecodingError(
                 f"is {term}", where="members", instead=f"give numbers from 0 to {n_groups - 1}, at least one"
             )
-        return [None if each is None else each.estimates([term]) for each in self.cross_fits]
+        return term
 
     def _listed(
         self, target: int, max_order: int, level: float, fdr: float | None, seed: int

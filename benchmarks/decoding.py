@@ -37,6 +37,7 @@ from spex_data.spectra import FourierExpansion, Term
 
 TOP = 10
 FDR = 0.1
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -254,9 +255,9 @@ def summary(outcomes: Sequence[Outcome], methods: Sequence[str], title: str) -> 
         table.add_column(column, justify="left" if column in ("setting", "method") else "right")
     for column in ("false", "covered", "width", "reported", "width", "CPU s", "failed"):
         table.add_column(column, justify="right")
-    for setting in dict.fromkeys(each.setting for each in outcomes):
+    for setting in (*dict.fromkeys(each.setting for each in outcomes), ALL):
         for method in methods:
-            mine = [each for each in outcomes if (each.setting, each.method) == (setting, method)]
+            mine = [each for each in outcomes if each.method == method and setting in (each.setting, ALL)]
             table.add_row(
                 setting,
                 method,

@@ -108,9 +108,9 @@ SETTINGS = (
 
 
 def cells(quick: bool) -> Iterator[tuple[str, int, int, float, float]]:
-    """(family, n, masks a group, SNR, p) of the 60 planted games; quick: those of 16 groups."""
+    """(family, n, masks a group, SNR, p) of the 60 planted games; quick: those of 16 and 32 groups."""
     for family, (n, per_group, snr, p) in product(FAMILIES, SETTINGS):
-        if n == 16 or not quick:
+        if n <= 32 or not quick:
             yield family, n, per_group, snr, p
 
 

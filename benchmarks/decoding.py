@@ -109,7 +109,7 @@ def outcome(case: Case, method: str, peer: Peer | None) -> Outcome:
         case.setting,
         method,
         r2(case.answers, guess),
-        float(np.nan_to_num(spearman(case.answers, guess))) if guess.std() > 0 else 0.0,
+        float(np.nan_to_num(spearman(case.answers, guess) or 0.0)) if guess.std() > 0 else 0.0,
         error / max(energy, 1e-300),
         len(set(largest) & set(ranked[:TOP])) / max(len(largest), 1),
         judged.f1,

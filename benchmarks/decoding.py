@@ -36,6 +36,8 @@ from spex_data.faithfulness import r2, spearman
 from spex_data.spectra import FourierExpansion, Term
 
 TOP = 10
+FDR = 0.1
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,12 @@ class Outcome:
     Attributes:
         pair_error: Squared error of the pairs' coefficients over their sum of squares.
         recall: Share of the exact 10 largest pairs (fewer if there are fewer) among its own.
-        f1: Of the interactions of order 2 and up whose interval leaves out 0, against the planted ones.
+        f1: Of the interactions of order 2 and 3 that are reported at a false discovery rate of 10%, against
+            the planted ones; of peers' that are not 0.
+        false_share: Share of those reported that were not planted; 0 if none was reported.
         covered, covered_reported: Share of planted, and of reported, interactions within their interval.
-        width: Median width of these intervals.
+        width, width_reported: Median width of these intervals.
+        unknown: Share of planted interactions that masks say nothing of; they are left out of `covered`.
         cpu: Seconds, children included.
     """
 
@@ -63,6 +68,9 @@ class Outcome:
     covered: float | None
     covered_reported: float | None
     width: float | None
+    width_reported: float | None
+    false_share: float | None
+    unknown: float | None
     cpu: float
     failure: str | None
 
@@ -85,13 +93,16 @@ def outcome(case: Case, method: str, peer: Peer | None) -> Outcome:
         expansion = FourierExpansion(case.masks.shape[1], ((),), np.array([case.values.mean()]))
     cpu = cpu_seconds() - before
     guess = expansion.evaluate(case.heldout)
-    listed = [each for each in found.interactions(max_order=3) if each.order > 1] if found else None
+    before = cpu_seconds()
+    rate = FDR if case.truth is not None else None
+    listed = [each for each in found.interactions(3, fdr=rate) if each.order > 1] if found else None
+    cpu += cpu_seconds() - before
     ranked = ranked_pairs(listed, expansion)
     coefficients = {pair: float(expansion.coefficient(pair)) for pair in case.pairs}
     energy = sum(value**2 for value in case.pairs.values())
     error = sum((coefficients[pair] - value) ** 2 for pair, value in case.pairs.items())
     largest = sorted(case.pairs, key=lambda pair: -abs(case.pairs[pair]))[:TOP]
-    f1, covered, covered_reported, width = judged_list(case, listed, expansion)
+    judged = judged_list(case, found, listed, expansion)
     return Outcome(
         case.name,
         case.family,
@@ -101,10 +112,13 @@ def outcome(case: Case, method: str, peer: Peer | None) -> Outcome:
         spearman(case.answers, guess) or 0.0,  # None where the guess is constant
         error / max(energy, 1e-300),
         len(set(largest) & set(ranked[:TOP])) / max(len(largest), 1),
-        f1,
-        covered,
-        covered_reported,
-        width,
+        judged.f1,
+        judged.covered,
+        judged.covered_reported,
+        judged.width,
+        judged.width_reported,
+        judged.false_share,
+        judged.unknown,
         cpu,
         failure,
     )
@@ -122,41 +136,63 @@ def ranked_pairs(listed: Sequence[Interaction] | None, expansion: FourierExpansi
     return [term for _, term in sorted(pairs, reverse=True)]
 
 
+@dataclass(frozen=True)
+class JudgedList:
+    """What is said of a planted game's interactions; fields as in Outcome."""
+
+    f1: float | None = None
+    covered: float | None = None
+    covered_reported: float | None = None
+    width: float | None = None
+    width_reported: float | None = None
+    false_share: float | None = None
+    unknown: float | None = None
+
+
 def judged_list(
-    case: Case, listed: Sequence[Interaction] | None, expansion: FourierExpansion
-) -> tuple[float | None, float | None, float | None, float | None]:
-    """(F1, coverage of planted, coverage of reported, median width) of a planted game."""
+    case: Case, found: Decoded | None, listed: Sequence[Interaction] | None, expansion: FourierExpansion
+) -> JudgedList:
     if case.truth is None:
-        return None, None, None, None
+        return JudgedList()
     moment = case.distribution.parity_moment
     true = {
         term: float(value)
         for term, value in case.truth.discrete_derivatives(moment, max_order=3).items()
         if len(term) > 1 and abs(float(value)) > 1e-9
     }
-    if listed is None:
-        own = [
-            term for term, value in zip(expansion.terms, expansion.coefficients) if len(term) > 1 and value
-        ]
-        return f1(set(own), set(true)), None, None, None
-    reported = [each for each in listed if each.ci is None or each.ci[0] > 0 or each.ci[1] < 0]
-    slack = 1e-6 * max(
-        map(abs, true.values()), default=0.0
-    )  # without noise intervals are as wide as rounding
-    inside = {
-        each.members: each.ci[0] - slack <= true.get(each.members, 0.0) <= each.ci[1] + slack
-        for each in listed
-        if each.ci
-    }
-    planted_ones = [inside.get(term, False) for term in true]
-    reported_ones = [inside[each.members] for each in reported if each.ci]
-    widths = [each.ci[1] - each.ci[0] for each in reported if each.ci]
-    return (
-        f1({each.members for each in reported}, set(true)),
-        statistics.mean(planted_ones) if planted_ones else None,
-        statistics.mean(reported_ones) if reported_ones else None,
-        statistics.median(widths) if widths else None,
+    if found is None or listed is None:
+        own = {
+            term
+            for term, value in zip(expansion.terms, expansion.coefficients, strict=True)
+            if len(term) > 1 and value
+        }
+        return JudgedList(f1(own, set(true)), false_share=len(own - set(true)) / max(len(own), 1))
+    # without noise intervals are as wide as rounding
+    slack = 1e-6 * max(map(abs, true.values()), default=0.0)
+
+    def inside(ci: tuple[float, float], value: float) -> bool:
+        return ci[0] - slack <= value <= ci[1] + slack
+
+    planted_ones = {term: found.estimate(term).ci for term in true}
+    known = {term: ci for term, ci in planted_ones.items() if ci is not None}
+    reported = {each.members: each.ci for each in listed if each.reported}
+    return JudgedList(
+        f1(set(reported), set(true)),
+        mean_of([inside(ci, true[term]) for term, ci in known.items()]),
+        mean_of([inside(ci, true.get(term, 0.0)) for term, ci in reported.items() if ci is not None]),
+        median_of([high - low for low, high in known.values()]),
+        median_of([ci[1] - ci[0] for ci in reported.values() if ci is not None]),
+        len(set(reported) - set(true)) / max(len(reported), 1),
+        1 - len(known) / max(len(true), 1),
     )
+
+
+def mean_of(values: Sequence[float]) -> float | None:
+    return statistics.mean(values) if values else None
+
+
+def median_of(values: Sequence[float]) -> float | None:
+    return statistics.median(values) if values else None
 
 
 def f1(found: set[Term], true: set[Term]) -> float:
@@ -209,15 +245,19 @@ def many_targets(masks: NDArray[np.bool_], count: int) -> NDArray[np.float64]:
 
 
 def summary(outcomes: Sequence[Outcome], methods: Sequence[str], title: str) -> Table:
-    """Means over cases, the median of pair errors and of CPU seconds."""
+    """Means over cases, the median of pair errors and of CPU seconds.
+
+    `false` is the share of reported interactions that were not planted; `covered` and `reported` are the
+    shares of planted and of reported interactions within their intervals of 90%, each before its width.
+    """
     table = Table(title=title)
     for column in ("setting", "method", "cases", "R2", "Spearman", "pair error", "recall@10", "F1"):
         table.add_column(column, justify="left" if column in ("setting", "method") else "right")
-    for column in ("covered", "reported", "CPU s", "failed"):
+    for column in ("false", "covered", "width", "reported", "width", "CPU s", "failed"):
         table.add_column(column, justify="right")
-    for setting in dict.fromkeys(each.setting for each in outcomes):
+    for setting in (*dict.fromkeys(each.setting for each in outcomes), ALL):
         for method in methods:
-            mine = [each for each in outcomes if (each.setting, each.method) == (setting, method)]
+            mine = [each for each in outcomes if each.method == method and setting in (each.setting, ALL)]
             table.add_row(
                 setting,
                 method,
@@ -227,8 +267,11 @@ def summary(outcomes: Sequence[Outcome], methods: Sequence[str], title: str) -> 
                 f"{statistics.median(each.pair_error for each in mine):.2f}",
                 shown([each.recall for each in mine]),
                 shown([each.f1 for each in mine]),
+                shown([each.false_share for each in mine]),
                 shown([each.covered for each in mine]),
+                shown([each.width for each in mine]),
                 shown([each.covered_reported for each in mine]),
+                shown([each.width_reported for each in mine]),
                 f"{statistics.median(each.cpu for each in mine):.2f}",
                 str(sum(each.failure is not None for each in mine)),
             )
@@ -265,7 +308,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
-    console = Console(width=130)
+    console = Console(width=150)
     ours = [name for name in options.methods.split(",") if name]
     peers = {name: PEERS[name]() for name in options.peers.split(",") if name}
     ways: dict[str, Peer | None] = {**dict.fromkeys(ours), **{k: peer for k, peer in peers.items() if peer}}

@@ -90,15 +90,28 @@ def exact_pairs(values: NDArray[np.float64], n: int) -> dict[Term, float]:
     return {(i, j): float(spectrum[(1 << i) | (1 << j)]) / 2**n for i, j in combinations(range(n), 2)}
 
 
+SETTINGS = (
+    (16, 4, inf, 0.5),
+    (16, 4, 10.0, 0.8),
+    (16, 16, 3.0, 0.5),
+    (16, 64, 3.0, 0.8),
+    (16, 64, 10.0, 0.5),
+    (32, 4, 3.0, 0.8),
+    (32, 16, inf, 0.8),
+    (32, 16, 3.0, 0.5),
+    (64, 4, 10.0, 0.8),
+    (64, 16, 3.0, 0.5),
+    (128, 4, 10.0, 0.8),
+    (256, 4, 10.0, 0.5),
+)
+"""(n, masks a group, SNR, p): many masks only where groups are few, for what they cost the peers."""
+
+
 def cells(quick: bool) -> Iterator[tuple[str, int, int, float, float]]:
-    """(family, n, masks a group, SNR, p) of the planted games."""
-    sizes = ((16, 16),) if quick else ((16, 16), (32, 16), (64, 4))
-    noises = ((inf, 0.5), (10.0, 0.5), (10.0, 0.8), (3.0, 0.8))
-    for family, (n, per_group), (snr, p) in product(FAMILIES, sizes, noises):
-        yield family, n, per_group, snr, p
-    if not quick:
-        for family, n in product(FAMILIES, (128, 256)):
-            yield family, n, 4, 10.0, 0.5
+    """(family, n, masks a group, SNR, p) of the 60 planted games; quick: those of 16 and 32 groups."""
+    for family, (n, per_group, snr, p) in product(FAMILIES, SETTINGS):
+        if n <= 32 or not quick:
+            yield family, n, per_group, snr, p
 
 
 def planted(family: str, n: int, per_group: int, snr: float, p: float, seed: int = 0) -> Case:

@@ -14,6 +14,7 @@ from spex_data.values import read_value_table
 from tasks.run_folder import RunFolder
 
 MAX_ORDER = 3
+FDR = 0.1
 
 
 def recover_from(source: Path, *, method: str | None, max_order: int | None, top: int) -> Recovery:
@@ -48,6 +49,7 @@ def recover_from(source: Path, *, method: str | None, max_order: int | None, top
         distribution=MaskDistribution(study.masks.scheme, grouping.n_groups, study.masks.p),
         seed=study.seed,
         top=top,
+        fdr=study.decoding.fdr,
     )
 
 
@@ -63,4 +65,5 @@ def _recover_table(path: Path, method: str | None, max_order: int | None, top: i
         max_order=max_order or MAX_ORDER,
         distribution=None,
         top=top,
+        fdr=FDR,
     )

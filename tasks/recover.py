@@ -90,6 +90,7 @@ def recover(directory: str, table: ValueTable, tracked: TrackedRun, method: str)
             distribution=MaskDistribution(study.masks.scheme, grouping.n_groups, study.masks.p),
             seed=study.seed,
             top=study.report.top,
+            fdr=study.decoding.fdr,
         )
         write_document(folder.interactions, recovery.interactions)
         write_document(folder.faithfulness, recovery.judged)

@@ -9,7 +9,7 @@ as out-of-fold predictions say (like in `proxyspex`, whose trees this replaces).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
 
@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.decoding.basis import Basis, centred
+from spex_data.decoding.crossfit import FoldFits, combined, kept_terms, largest_terms
 from spex_data.decoding.folds import folds
 from spex_data.decoding.gp_kernel import symmetric_polynomials, weighted_sum
 from spex_data.decoding.interactions import support_fit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.result import TargetFit
-from spex_data.decoding.ridge import Factors, ridge, ridge_from_factors
-from spex_data.spectra import Term, products
+from spex_data.decoding.ridge import Factors, RidgeFit, ridge, ridge_from_factors
+from spex_data.spectra import FourierExpansion, Term, products
 
 _FOLDS = 3
 _RATIOS = (
@@ -66,6 +67,8 @@ class Fast:
         whole = _smooth(factors, values, terms, order, self.seed)
         fold_of = folds(problem.labels, _FOLDS, seed=self.seed)
         smooth, refitted = np.zeros_like(values), np.zeros_like(values)
+        kept: list[list[_FoldFit]] = [[] for _ in range(problem.n_targets)]
+        most = kept_terms(problem.n_targets)
         for fold in range(fold_of.max() + 1):
             out = fold_of == fold
             part = _smooth(factors[~out], values[~out], terms, order, self.seed)
@@ -75,12 +78,55 @@ class Fast:
                 fit = ridge(products(factors[~out], chosen), values[~out][:, [target]])
                 guess = fit.intercept + products(factors[out], chosen) @ fit.coefficients
                 refitted[out, target] = guess[:, 0]
+                kept[target].append(
+                    _fold_fit(problem.n_groups, basis, terms, part, target, chosen, fit, most)
+                )
         return [
-            _target_fit(
-                problem, basis, factors, terms, whole, values, smooth[:, target], refitted[:, target], target
+            _with_folds(
+                _target_fit(
+                    problem,
+                    basis,
+                    factors,
+                    terms,
+                    whole,
+                    values,
+                    smooth[:, target],
+                    refitted[:, target],
+                    target,
+                ),
+                fold_of,
+                kept[target],
             ).rescaled(float(means[target]), float(scales[target]))
             for target in range(problem.n_targets)
         ]
+
+
+_FoldFit = tuple[FourierExpansion, FourierExpansion]
+"""The smooth fit and the refit without a fold."""
+
+
+def _fold_fit(
+    n_groups: int,
+    basis: Basis,
+    terms: tuple[Term, ...],
+    smooth: _Smooth,
+    target: int,
+    chosen: list[Term],
+    refit: RidgeFit,
+    most: int,
+) -> _FoldFit:
+    whole = float(smooth.intercepts[target]), smooth.coefficients[:, target]
+    small = float(refit.intercept[0]), refit.coefficients[:, 0]
+    return (
+        largest_terms(n_groups, basis, terms, *whole, most),
+        largest_terms(n_groups, basis, chosen, *small, most),
+    )
+
+
+def _with_folds(fit: TargetFit, fold_of: NDArray[np.int64], parts: Sequence[_FoldFit]) -> TargetFit:
+    weight = float(fit.settings["refit_weight"])
+    blends = (combined([(1 - weight, smooth), (weight, refit)]) for smooth, refit in parts)
+    return replace(fit, folds=FoldFits(fold_of, tuple(blends)))
 
 
 @dataclass(frozen=True, eq=False)

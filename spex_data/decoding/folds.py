@@ -46,10 +46,17 @@ def chosen_elsewhere(
     Returns:
         float64[m].
     """
-    errors = (predicted - values) ** 2
     found = np.zeros(len(values))
-    for fold in range(fold_of.max() + 1):
+    for fold, choice in enumerate(choices_elsewhere(predicted, values, fold_of)):
         out = fold_of == fold
-        judged = errors if out.all() else errors[:, ~out]
-        found[out] = predicted[int(judged.sum(axis=1).argmin()), out]
+        found[out] = predicted[choice, out]
     return found
+
+
+def choices_elsewhere(
+    predicted: NDArray[np.float64], values: NDArray[np.float64], fold_of: NDArray[np.int64]
+) -> list[int]:
+    """The candidate that `chosen_elsewhere` takes for each fold; its arguments."""
+    errors = (predicted - values) ** 2
+    outs = [fold_of == fold for fold in range(fold_of.max() + 1)]
+    return [int((errors if out.all() else errors[:, ~out]).sum(axis=1).argmin()) for out in outs]

@@ -40,28 +40,18 @@ def largest_order(n_groups: int, max_order: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class GpFit:
-    """The posterior of values of mean 0 and unit variance.
+class Posterior:
+    """What some rows say of every mask and of every coefficient.
 
     Attributes:
-        factors: float64[m, n_groups], of the masks that were solved for.
+        factors: float64[m, n_groups], of their masks.
         scales: Of the prior.
-        noise: float64[m], noise variance of each row.
         weights: float64[m], (K + noise)^-1 y.
-        loo_means: float64[m], what all other rows say of a row.
-        loo_variances: float64[m], its variance, noise included.
-        precision: float64[m, m], (K + noise)^-1.
-        logs: float64[n_groups + order + 1], the log scales, to start a similar fit from.
     """
 
     factors: NDArray[np.float64]
     scales: Scales
-    noise: NDArray[np.float64]
     weights: NDArray[np.float64]
-    loo_means: NDArray[np.float64]
-    loo_variances: NDArray[np.float64]
-    precision: NDArray[np.float64]
-    logs: NDArray[np.float64]
 
     @property
     def intercept(self) -> float:
@@ -85,6 +75,27 @@ class GpFit:
             for start in range(0, len(terms), block)
         ]
         return prior_variances(terms, self.scales) * np.concatenate(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class GpFit:
+    """A process fitted to values of mean 0 and unit variance.
+
+    Attributes:
+        posterior: What all rows say.
+        noise: float64[m], noise variance of each row.
+        loo_means: float64[m], what all other rows say of a row.
+        loo_variances: float64[m], its variance, noise included.
+        precision: float64[m, m], (K + noise)^-1.
+        logs: float64[n_groups + order + 1], the log scales, to start a similar fit from.
+    """
+
+    posterior: Posterior
+    noise: NDArray[np.float64]
+    loo_means: NDArray[np.float64]
+    loo_variances: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    logs: NDArray[np.float64]
 
 
 def fit_gp(
@@ -140,10 +151,8 @@ def _solved(
     inverse = _inverse(kernel(factors, factors, scales) + CONSTANT + np.diag(noise * shape))
     weights, precisions = inverse @ values, np.diag(inverse)
     return GpFit(
-        factors=factors,
-        scales=scales,
+        posterior=Posterior(factors, scales, weights),
         noise=noise * shape,
-        weights=weights,
         loo_means=values - weights / precisions,
         loo_variances=1.0 / precisions,
         precision=inverse,
@@ -151,32 +160,35 @@ def _solved(
     )
 
 
-def fold_predictions(
+def without_folds(
     fit: GpFit, values: NDArray[np.float64], fold_of: NDArray[np.int64], order: int, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """What the rows outside a fold say of its rows, float64[m], with the noise's shape of all rows.
+) -> tuple[Posterior, ...]:
+    """What the rows outside each fold say, with the noise's shape of all rows.
 
     With few rows the scales take a few steps of their own without each fold. With many they are those of all
-    rows, and then nothing is solved anew: with P the precision and a = P y, the residuals of fold F are
-    P_FF^-1 a_F (Rasmussen and Williams 2006, section 5.4.2, by blocks).
+    rows, and then nothing is solved anew: with P the precision and a = P y, the weights without fold F are
+    a - P_F P_FF^-1 a_F (Rasmussen and Williams 2006, section 5.4.2, by blocks).
 
     Args:
         fit: Of all rows.
         values: float64[m], that it was fitted to.
-        fold_of: int64[m].
+        fold_of: int64[m], 0 to the number of folds less 1.
         order: Largest set with a coefficient.
         rng: As for `fit_gp`.
     """
-    predicted = values.copy()
-    shape = fit.noise / np.exp(fit.logs[-1])
-    for fold in np.unique(fold_of):
+    whole, shape = fit.posterior, fit.noise / np.exp(fit.logs[-1])
+    found = []
+    for fold in range(int(fold_of.max()) + 1):
         out = fold_of == fold
+        inside = ~out
         if len(values) < _SETTLED_ROWS:
-            part = fit_gp(fit.factors[~out], values[~out], order, rng, fit, shape[~out])
-            predicted[out] = part.predict(fit.factors[out])
+            part = fit_gp(whole.factors[inside], values[inside], order, rng, fit, shape[inside])
+            found.append(part.posterior)
         else:
-            predicted[out] -= np.linalg.solve(fit.precision[np.ix_(out, out)], fit.weights[out])
-    return predicted
+            own = np.linalg.solve(fit.precision[np.ix_(out, out)], whole.weights[out])
+            weights = whole.weights[inside] - fit.precision[np.ix_(inside, out)] @ own
+            found.append(Posterior(whole.factors[inside], whole.scales, weights))
+    return tuple(found)
 
 
 def some_rows(count: int, most: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from spex_data.decoding.basis import Basis, centred
-from spex_data.decoding.folds import chosen_elsewhere, folds
+from spex_data.decoding.crossfit import FoldFits, kept_terms, largest_terms
+from spex_data.decoding.folds import choices_elsewhere, chosen_elsewhere, folds
 from spex_data.decoding.interactions import support_fit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.result import TargetFit
@@ -52,16 +55,20 @@ class Lasso:
         whole = _paths(columns, values, None)
         shares = [path.penalties for path in whole]
         predicted = np.zeros((_PENALTIES, *values.shape))
+        parts: list[list[_Path]] = [[] for _ in whole]
         for fold in range(fold_of.max() + 1):
             out = fold_of == fold
             for target, path in enumerate(_paths(columns[~out], values[~out], shares)):
                 predicted[:, out, target] = path.intercepts[:, None] + (columns[out] @ path.coefficients).T
+                parts[target].append(replace(path, coefficients=sparse.csc_array(path.coefficients)))
         found = []
         for target, path in enumerate(whole):
             chosen = _Chosen(path, predicted[:, :, target], values[:, target])
             out_of_fold = chosen_elsewhere(chosen.predicted, chosen.values, fold_of)
             fit = _target_fit(problem, basis, terms, columns, chosen, out_of_fold)
-            found.append(fit.rescaled(float(means[target]), float(scales[target])))
+            places = choices_elsewhere(chosen.predicted, chosen.values, fold_of)
+            kept = _fold_fits(problem, basis, terms, parts[target], places, fold_of)
+            found.append(replace(fit, folds=kept).rescaled(float(means[target]), float(scales[target])))
         return found
 
 
@@ -84,13 +91,38 @@ def candidate_terms(problem: Problem, basis: Basis, max_order: int) -> tuple[Ter
     return (*singles, *pairs)
 
 
+def _fold_fits(
+    problem: Problem,
+    basis: Basis,
+    terms: tuple[Term, ...],
+    paths: list[_Path],
+    places: list[int],
+    fold_of: NDArray[np.int64],
+) -> FoldFits:
+    most = kept_terms(problem.n_targets)
+    return FoldFits(
+        fold_of,
+        tuple(
+            largest_terms(
+                problem.n_groups,
+                basis,
+                terms,
+                float(path.intercepts[place]),
+                path.coefficients[:, [place]].toarray()[:, 0],
+                most,
+            )
+            for path, place in zip(paths, places, strict=True)
+        ),
+    )
+
+
 @dataclass(frozen=True)
 class _Path:
-    """Fits of one target: penalties float64[q], intercepts float64[q], coefficients float64[k, q]."""
+    """Fits of one target: penalties float64[q], intercepts float64[q], coefficients [k, q], maybe sparse."""
 
     penalties: NDArray[np.float64]
     intercepts: NDArray[np.float64]
-    coefficients: NDArray[np.float64]
+    coefficients: Any
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from spex_data.decoding.atoms import Atom, Dictionary
 from spex_data.decoding.basis import ABSENT, PARITY, PRESENT, Basis, centred
-from spex_data.decoding.folds import chosen_elsewhere, folds
+from spex_data.decoding.crossfit import FoldFits
+from spex_data.decoding.folds import choices_elsewhere, chosen_elsewhere, folds
 from spex_data.decoding.interactions import SupportFit, support_fit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.pursuit import pursue
@@ -73,7 +74,7 @@ class MatchingPursuit:
         fold_of: NDArray[np.int64],
         values: NDArray[np.float64],
     ) -> TargetFit:
-        choice, predicted, scores = _judged(problem.masks, parts, fold_of, values, self.max_order)
+        choice, predicted, scores, kept = _judged(problem.masks, parts, fold_of, values, self.max_order)
         name, place = choice
         dictionary = whole[name]
         atoms = pursue(dictionary, values, _STRICTNESS, self.max_order)[place]
@@ -86,6 +87,7 @@ class MatchingPursuit:
             scores=scores,
             settings={"kind": name, "strictness": _STRICTNESS[place], "atoms": len(atoms)},
             out_of_fold=predicted,
+            folds=kept,
         )
 
 
@@ -145,12 +147,13 @@ def _judged(
     fold_of: NDArray[np.int64],
     values: NDArray[np.float64],
     max_order: int,
-) -> tuple[tuple[str, int], NDArray[np.float64], dict[str, float]]:
-    """The kinds and strictness of the least out-of-fold error, what they predict, and all scores."""
+) -> tuple[tuple[str, int], NDArray[np.float64], dict[str, float], FoldFits]:
+    """The kinds and strictness of the least out-of-fold error, what they predict, all scores, fold fits."""
     predicted = {
         (name, place): np.zeros(len(values)) for name in parts[0] for place in range(len(_STRICTNESS))
     }
     seen = np.zeros(len(values), dtype=np.bool_)
+    expansions: dict[tuple[str, int], list[FourierExpansion]] = {each: [] for each in predicted}
     for fold, dictionaries in enumerate(parts):
         out = fold_of == fold
         signs = (1.0 - 2.0 * masks[out]).astype(np.float32)
@@ -161,6 +164,7 @@ def _judged(
                 if (name, place) in predicted:
                     fitted = _fitted(dictionary, atoms, values[~out])
                     predicted[name, place][out] = fitted.predict(Dictionary(dictionary.kinds, signs))
+                    expansions[name, place].append(fitted.expansion)
         seen |= out
         errors = {each: float(((values - guess)[seen] ** 2).mean()) for each, guess in predicted.items()}
         if fold >= 1:
@@ -170,8 +174,11 @@ def _judged(
             }
     best = min(predicted, key=errors.__getitem__)
     scores = {f"{name}/{_STRICTNESS[place]:g}": 1 - errors[name, place] for name, place in predicted}
-    out_of_fold = chosen_elsewhere(np.stack(list(predicted.values())), values, fold_of)
-    return best, out_of_fold, scores
+    guesses, left = np.stack(list(predicted.values())), list(predicted)
+    out_of_fold = chosen_elsewhere(guesses, values, fold_of)
+    places = choices_elsewhere(guesses, values, fold_of)
+    kept = tuple(expansions[left[place]][fold] for fold, place in enumerate(places))
+    return best, out_of_fold, scores, FoldFits(fold_of, kept)
 
 
 def _support(problem: Problem, fitted: _Fitted, values: NDArray[np.float64]) -> SupportFit:

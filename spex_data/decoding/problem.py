@@ -11,6 +11,7 @@ from spex_data.errors import DecodingError, MaskError
 from spex_data.masks import MaskDesign, MaskDistribution, as_masks
 
 LEAST_MASKS = 4
+_LEAST_REPEATS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,8 @@ class Problem:
         labels: int64[m]; masks of one label stay in one fold.
         n_rows: Rows given, before those of the same mask were averaged.
         single: Whether values came as float64[m], so that results lose the axis of targets.
+        noise: float64[m, t], noise variance of each of `values`, from rows of the same mask; None with fewer
+            than 10 rows to tell it from.
     """
 
     masks: NDArray[np.bool_]
@@ -32,6 +35,7 @@ class Problem:
     labels: NDArray[np.int64]
     n_rows: int
     single: bool
+    noise: NDArray[np.float64] | None = None
 
     @property
     def n_groups(self) -> int:
@@ -80,7 +84,9 @@ def checked_problem(
     different, means = rows[np.sort(first)], sums / counts[np.argsort(first)][:, None]
     _check_count(len(rows), *different.shape)
     labels = _complement_labels(different) if given is None else given[np.sort(first)]
-    return Problem(different, means, distribution, labels, len(rows), single)
+    repeats = counts[np.argsort(first)]
+    noise = _noise(table, means[place[inverse.reshape(-1)]], repeats)
+    return Problem(different, means, distribution, labels, len(rows), single, noise)
 
 
 def _checked_values(values: ArrayLike, n_rows: int) -> tuple[NDArray[np.float64], bool]:
@@ -153,6 +159,17 @@ def _check_count(n_rows: int, n_different: int, n_groups: int) -> None:
             where="masks",
             instead=f"give at least {least}; fewer than {n_groups + 2} cannot tell all groups apart",
         )
+
+
+def _noise(
+    table: NDArray[np.float64], means: NDArray[np.float64], repeats: NDArray[np.int64]
+) -> NDArray[np.float64] | None:
+    """Pooled variance of rows about the mean of their mask, over the number of rows that a mask has."""
+    spare = len(table) - len(repeats)
+    if spare < _LEAST_REPEATS:
+        return None
+    variance = ((table - means) ** 2).sum(axis=0) / spare
+    return np.asarray(variance / repeats[:, None])
 
 
 def _complement_labels(masks: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ MaskFunction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 CUBE = 16
 """Up to this many groups every mask is asked."""
-_ROWS_PER_TERM, _LEAST_ROWS, _CHECKED_ROWS = 4, 4000, 1000
+_ROWS_PER_TERM, _LEAST_ROWS, _CHECKED_ROWS = 4, 1000, 1000
 _STEPS = 40
 """Of conjugate gradients; the columns are nearly orthogonal."""
 

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.decoding.boosting import Boosting, TreeRecipe
-from spex_data.decoding.folds import chosen_elsewhere, folds
+from spex_data.decoding.crossfit import FoldFits
+from spex_data.decoding.folds import choices_elsewhere, chosen_elsewhere, folds
 from spex_data.decoding.forest import Forest, best_of_grid, grow_forest
 from spex_data.decoding.interactions import support_fit
 from spex_data.decoding.problem import Problem
@@ -93,6 +94,7 @@ class ProxySpex:
                 "penalty": refit.penalty,
             },
             out_of_fold=judged.predicted,
+            folds=FoldFits(fold_of, judged.expansions),
         ).rescaled(mean, scale)
 
     def _forest(
@@ -110,12 +112,13 @@ class ProxySpex:
 
 @dataclass(frozen=True)
 class _Judged:
-    """The best refit out of fold: its terms of the trees, its weight, what the blend predicts, all scores."""
+    """The best refit out of fold: terms, weight, what the blend predicts, all scores, each fold's fit."""
 
     size: int
     weight: float
     predicted: NDArray[np.float64]
     scores: dict[str, float]
+    expansions: tuple[FourierExpansion, ...]
 
 
 def _judge_refits(
@@ -130,14 +133,17 @@ def _judge_refits(
     allowed = _PAPER_SIZES if published else _SIZES
     sizes = [size for size in allowed if size <= _SHARE * seen] or [int(_SHARE * seen)]
     predicted = np.zeros((len(sizes), len(values)))
+    refits: list[list[FourierExpansion]] = []
     for fold, trees in enumerate(forest.spectra):
         out = fold_of == fold
+        refits.append([])
         for row, size in enumerate(sizes):
             terms = _support(trees, size)
             fitted = ridge(parity_matrix(masks[~out], terms), values[~out, None])
             predicted[row, out] = (fitted.intercept + parity_matrix(masks[out], terms) @ fitted.coefficients)[
                 :, 0
             ]
+            refits[-1].append(support_fit(trees.n_groups, terms, fitted, 0).expansion)
     best = int(((predicted - values) ** 2).mean(axis=1).argmin())
     step = predicted[best] - forest.predicted
     weight = float(np.clip(step @ (values - forest.predicted) / max(step @ step, 1e-300), 0.0, 1.0))
@@ -145,11 +151,18 @@ def _judge_refits(
     blend = forest.predicted + weight * step
     blends = forest.predicted + weight * (predicted - forest.predicted)
     scores = {"trees": forest.predicted, "refit": predicted[best], "blend": blend}
+    guesses = np.stack([forest.predicted, *blends])
     return _Judged(
         sizes[best],
         weight,
-        chosen_elsewhere(np.stack([forest.predicted, *blends]), values, fold_of),
+        chosen_elsewhere(guesses, values, fold_of),
         {name: float(1 - ((values - guess) ** 2).mean()) for name, guess in scores.items()},
+        tuple(
+            _blend(trees, refits[fold][place - 1], weight) if place else trees
+            for fold, (trees, place) in enumerate(
+                zip(forest.spectra, choices_elsewhere(guesses, values, fold_of), strict=True)
+            )
+        ),
     )
 
 

@@ -112,7 +112,14 @@ class CheckingDecoder:
             for target, fit in zip(np.flatnonzero(varies), found, strict=True):
                 fits[target] = fit
         return Decoded(
-            self.name, problem.distribution, problem.masks, tuple(fits), problem.n_rows, problem.single
+            self.name,
+            problem.distribution,
+            problem.masks,
+            tuple(fits),
+            problem.n_rows,
+            problem.single,
+            problem.values,
+            problem.noise,
         )
 
     def _fitted(self, problem: Problem) -> list[TargetFit]:

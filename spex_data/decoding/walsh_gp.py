@@ -13,6 +13,7 @@ for Student noise.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -20,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.decoding.basis import Basis, centred
+from spex_data.decoding.crossfit import FoldFits, kept_terms, largest_terms
 from spex_data.decoding.folds import folds
-from spex_data.decoding.gp_fit import SOLVED_ROWS, fit_gp, fold_predictions, largest_order, some_rows
+from spex_data.decoding.gp_fit import SOLVED_ROWS, Posterior, fit_gp, largest_order, some_rows, without_folds
 from spex_data.decoding.gp_support import GpSupport
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.result import TargetFit
@@ -55,14 +57,15 @@ class WalshGp:
         basis = centred(problem.distribution.p)
         rows = some_rows(len(problem.masks), SOLVED_ROWS, np.random.default_rng(self.seed))
         fold_of = folds(problem.labels, _FOLDS, seed=self.seed)[rows]
-        shared = _Shared(basis, basis.factors(problem.masks[rows]), terms, order, rows, fold_of, self.seed)
+        factors, most = basis.factors(problem.masks[rows]), kept_terms(problem.n_targets)
+        shared = _Shared(basis, factors, terms, order, rows, fold_of, self.seed, most)
         whole = len(rows) == len(problem.masks)
         return [_fit_one(problem.n_groups, shared, values, whole) for values in problem.values[rows].T]
 
 
 @dataclass(frozen=True)
 class _Shared:
-    """What all targets have in common: factors float64[m, n_groups], terms, their largest size, folds."""
+    """What all targets share: factors float64[m, n_groups], terms, their largest size, folds."""
 
     basis: Basis
     factors: NDArray[np.float64]
@@ -71,6 +74,7 @@ class _Shared:
     rows: NDArray[np.int64]
     fold_of: NDArray[np.int64]
     seed: int
+    kept_terms: int
 
 
 def _fit_one(n_groups: int, shared: _Shared, raw: NDArray[np.float64], whole: bool) -> TargetFit:
@@ -78,24 +82,28 @@ def _fit_one(n_groups: int, shared: _Shared, raw: NDArray[np.float64], whole: bo
     values = (raw - mean) / scale
     rng = np.random.default_rng(shared.seed)
     fit = fit_gp(shared.factors, values, shared.order, rng)
-    coefficients = fit.coefficients(shared.terms)
-    out_of_fold = fold_predictions(fit, values, shared.fold_of, shared.order, rng)
+    posterior = fit.posterior
+    coefficients = posterior.coefficients(shared.terms)
+    parts = without_folds(fit, values, shared.fold_of, shared.order, rng)
+    out_of_fold = np.zeros(len(values))
+    for fold, part in enumerate(parts):
+        out_of_fold[shared.fold_of == fold] = part.predict(shared.factors[shared.fold_of == fold])
     score = float(1 - ((values - out_of_fold) ** 2).mean() / values.var())
     largest = np.sort(np.argsort(-np.abs(coefficients), kind="stable")[:_LISTED_TERMS])
     support = GpSupport(
         n_groups,
         shared.basis,
         tuple(shared.terms[place] for place in largest),
-        fit.intercept,
+        posterior.intercept,
         coefficients[largest],
-        fit.scales,
+        posterior.scales,
         fit.noise,
         1.0,
         shared.rows,
     )
     return TargetFit(
         shared.basis.to_fourier(
-            n_groups, ((), *shared.terms), np.concatenate([[fit.intercept], coefficients])
+            n_groups, ((), *shared.terms), np.concatenate([[posterior.intercept], coefficients])
         ),
         support,
         cv_r2=score,
@@ -106,4 +114,20 @@ def _fit_one(n_groups: int, shared: _Shared, raw: NDArray[np.float64], whole: bo
             "student": int(bool(np.ptp(fit.noise))),
         },
         out_of_fold=out_of_fold if whole else None,
+        folds=_fold_fits(n_groups, shared, parts) if whole else None,
     ).rescaled(mean, scale)
+
+
+def _fold_fits(n_groups: int, shared: _Shared, parts: Sequence[Posterior]) -> FoldFits:
+    expansions = tuple(
+        largest_terms(
+            n_groups,
+            shared.basis,
+            shared.terms,
+            part.intercept,
+            part.coefficients(shared.terms),
+            shared.kept_terms,
+        )
+        for part in parts
+    )
+    return FoldFits(shared.fold_of, expansions)

@@ -22,8 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.decoding.basis import Basis, centred
+from spex_data.decoding.crossfit import FoldFits, kept_terms, largest_terms
 from spex_data.decoding.folds import folds
-from spex_data.decoding.gp_fit import SOLVED_ROWS, GpFit, fit_gp, fold_predictions, largest_order, some_rows
+from spex_data.decoding.gp_fit import (
+    SOLVED_ROWS,
+    GpFit,
+    Posterior,
+    fit_gp,
+    largest_order,
+    some_rows,
+    without_folds,
+)
 from spex_data.decoding.interactions import support_fit
 from spex_data.decoding.link import Link
 from spex_data.decoding.problem import Problem
@@ -36,11 +45,11 @@ from spex_data.decoding.projection import (
 )
 from spex_data.decoding.result import TargetFit
 from spex_data.decoding.ridge import ridge
-from spex_data.spectra import Term
+from spex_data.spectra import FourierExpansion, Term
 
 _FOLDS = 5
-_PROJECTED_TERMS = 2000
-"""Terms of the expansion, where not every mask can be asked."""
+_PROJECTED_TERMS, _FOLD_TERMS = 2000, 300
+"""Terms of the expansion, and of the fits without each fold, where not every mask can be asked."""
 _LISTED_SHARE, _LISTED_TERMS = 0.3, 200
 """Terms of the regression that interactions are listed from, at most, as a share of the masks too."""
 _FAITHFUL = 0.9
@@ -93,9 +102,9 @@ class _Warped:
         """Mean values, float64[q], of masks whose posterior means are float64[q]."""
         return self.link.mean(self.mean + self.scale * latent, self.deviation)
 
-    def predict(self, factors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Mean values, float64[q], of masks of factors float64[q, n_groups]."""
-        return self.value(self.process.predict(factors))
+    def predict(self, posterior: Posterior, factors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Mean values, float64[q], of masks of factors float64[q, n_groups], as some rows say."""
+        return self.value(posterior.predict(factors))
 
 
 def _warped(
@@ -120,12 +129,16 @@ def _fit_one(
     basis, rng = centred(problem.distribution.p), np.random.default_rng(seed)
     factors = basis.factors(problem.masks[rows])
     whole = _warped(factors, values[rows], order, rng)
-    kept, projection = _projected(problem, basis, whole, terms, seed)
-    out_of_fold = None
+    ask = _Asked(problem, basis, whole, terms, seed)
+    kept, projection = _projected(ask, whole.process.posterior, _PROJECTED_TERMS)
+    out_of_fold, fold_fits = None, None
     if len(rows) == len(values) and projection.fidelity >= _FAITHFUL:
         fold_of = folds(problem.labels, _FOLDS, seed=seed)
-        latent = fold_predictions(whole.process, whole.scores(values), fold_of, order, rng)
-        out_of_fold = whole.value(latent)
+        parts = without_folds(whole.process, whole.scores(values), fold_of, order, rng)
+        out_of_fold = np.zeros(len(values))
+        for fold, part in enumerate(parts):
+            out_of_fold[fold_of == fold] = whole.predict(part, factors[fold_of == fold])
+        fold_fits = FoldFits(fold_of, tuple(_fold_fit(ask, part) for part in parts))
     score = None if out_of_fold is None else float(1 - ((values - out_of_fold) ** 2).mean() / values.var())
     listed = _listed(problem.n_groups, kept, projection.coefficients, len(values))
     fit = ridge(basis.columns(problem.masks, listed), values[:, None])
@@ -142,22 +155,43 @@ def _fit_one(
             "fidelity": projection.fidelity,
         },
         out_of_fold=out_of_fold,
+        folds=fold_fits,
     )
 
 
-def _projected(
-    problem: Problem, basis: Basis, whole: _Warped, terms: tuple[Term, ...], seed: int
-) -> tuple[tuple[Term, ...], Projection]:
-    n, p = problem.n_groups, problem.distribution.p
-    coefficients = whole.process.coefficients(terms)
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What is projected: a process behind a link, over which terms, with the seed of masks drawn."""
+
+    problem: Problem
+    basis: Basis
+    warped: _Warped
+    terms: tuple[Term, ...]
+    seed: int
+
+
+def _fold_fit(ask: _Asked, part: Posterior) -> FourierExpansion:
+    kept, projection = _projected(ask, part, _FOLD_TERMS)
+    most = kept_terms(ask.problem.n_targets)
+    return largest_terms(
+        ask.problem.n_groups, ask.basis, kept, projection.intercept, projection.coefficients, most
+    )
+
+
+def _projected(ask: _Asked, posterior: Posterior, most: int) -> tuple[tuple[Term, ...], Projection]:
+    """The nearest expansion of what some rows say: on all terms, or for many groups on the largest."""
+    n, p, basis = ask.problem.n_groups, ask.problem.distribution.p, ask.basis
+    coefficients = posterior.coefficients(ask.terms)
     if n <= CUBE:
-        latent = cube_table(whole.process.intercept, terms, coefficients, basis, n)
-        return terms, project_table(whole.value(latent), terms, n, p)
+        latent = cube_table(posterior.intercept, ask.terms, coefficients, basis, n)
+        return ask.terms, project_table(ask.warped.value(latent), ask.terms, n, p)
     sizes = np.abs(coefficients)
     sizes[:n] = np.inf
-    chosen = np.sort(np.argsort(-sizes, kind="stable")[: max(n, _PROJECTED_TERMS)])
-    kept = tuple(terms[place] for place in chosen)
-    return kept, project_function(whole.predict, kept, basis, n, p, seed)
+    chosen = np.sort(np.argsort(-sizes, kind="stable")[: max(n, most)])
+    kept = tuple(ask.terms[place] for place in chosen)
+    return kept, project_function(
+        lambda factors: ask.warped.predict(posterior, factors), kept, basis, n, p, ask.seed
+    )
 
 
 def _listed(

@@ -29,6 +29,7 @@ def interactions_document(
     n_masks: int,
     max_order: int = 3,
     top: int = 20,
+    fdr: float | None = None,
 ) -> dict[str, Any]:
     """What was found, as interactions.json holds it.
 
@@ -41,12 +42,13 @@ def interactions_document(
         n_masks: Masks decoded from.
         max_order: Largest set reported.
         top: Interactions of order 2 and more kept of each target, besides its main effects.
+        fdr: False discovery rate of the reported list; None to test nothing.
 
     Returns:
         A document of JSON types alone. Of each target, largest first: the main effects and the `top`
-        interactions, without those that have no finite value.
+        interactions, without those that have no finite value; what is reported is kept before what is not.
     """
-    found = _by_target(decoded.interactions(max_order=max_order), len(target_names))
+    found = _by_target(decoded.interactions(max_order=max_order, fdr=fdr), len(target_names))
     judged: Sequence[Faithfulness | None] = faithfulness or [None] * len(target_names)
     names = [_text(name) for name in group_names]
     return {
@@ -129,7 +131,8 @@ def _largest(interactions: Sequence[Interaction], top: int) -> list[Interaction]
         key=lambda one: (-abs(one.value), len(one.members), one.members),
     )
     mains = [one for one in ranked if len(one.members) == 1][:MOST_MAIN_EFFECTS]
-    together = [one for one in ranked if len(one.members) > 1][:top]
+    together = [one for one in ranked if len(one.members) > 1]
+    together = sorted(together, key=lambda one: not getattr(one, "reported", None))[:top]
     kept = {one.members for one in (*mains, *together)}
     return [one for one in ranked if one.members in kept]
 
@@ -146,6 +149,8 @@ def _entry(one: Interaction, names: Sequence[str]) -> dict[str, Any]:
         "moebius": _number(one.moebius),
         "full": _number(one.full),
         "kind": one.kind,
+        "q": _number(getattr(one, "q", None)),
+        "reported": getattr(one, "reported", None),
         "verified": "not tested",
     }
 

@@ -70,6 +70,7 @@ def recover_values(
     distribution: MaskDistribution | None,
     seed: int = 0,
     top: int = 20,
+    fdr: float | None = None,
 ) -> Recovery:
     """Decodes the training rows of a table and judges the result on its held-out rows.
 
@@ -81,7 +82,8 @@ def recover_values(
         max_order: Largest set reported.
         distribution: What the masks were drawn from; Bernoulli with their share of ones if None.
         seed: Of the decoder's own draws.
-        top: Interactions reported for each target.
+        top: Interactions listed for each target.
+        fdr: False discovery rate of those that are reported; None to test nothing.
 
     Raises:
         DecodingError: Fewer than 4 training masks have all their values.
@@ -110,6 +112,7 @@ def recover_values(
         n_masks=len(masks),
         max_order=max_order,
         top=top,
+        fdr=fdr,
     )
     return Recovery(
         decoded=decoded,

@@ -27,6 +27,7 @@ class Effect:
         full: The same where all other groups are present; None if unknown.
         kind: Of a pair, in a word; None if there is none.
         verified: "confirmed", "refuted", "uncertain" or "not tested".
+        reported: Whether it is in the list of the study's false discovery rate; None if unknown.
     """
 
     members: tuple[int, ...]
@@ -37,6 +38,7 @@ class Effect:
     full: float | None
     kind: str | None
     verified: str
+    reported: bool | None = None
 
     @property
     def order(self) -> int:
@@ -194,4 +196,5 @@ def _effect(entry: Mapping[str, Any], labels: tuple[str, ...]) -> Effect:
         full=entry["full"],
         kind=entry["kind"],
         verified=str(entry["verified"]),
+        reported=entry.get("reported"),
     )

@@ -86,7 +86,8 @@ def interactions_table(
     for result in chosen:
         floor = SMALL * (results.scale if target is None else result.scale)
         parts += [*_head(result, results), _effects(result, top, width, floor), Text()]
-    parts.append(_reading(unit, tested=any(_is_tested(result) for result in chosen)))
+    marked = any(effect.reported is not None for result in chosen for effect in result.interactions)
+    parts.append(_reading(unit, tested=any(_is_tested(result) for result in chosen), marked=marked))
     return Group(*parts)
 
 
@@ -214,7 +215,8 @@ def _left_out(result: TargetResult, listed: int, floor: float) -> str:
 def _cells(effect: Effect, shown: _Shown) -> list[Text]:
     """The cells of a row; a narrow one puts interval and verification on a second line."""
     tint = "blue" if effect.value > 0 else "yellow"
-    value = Text(signed(effect.value, shown.places), style=f"bold {tint}")
+    mark = "*" if effect.reported and effect.order > 1 else ""
+    value = Text(signed(effect.value, shown.places) + mark, style=f"bold {tint}")
     ci = interval(effect.ci, shown.places)
     kind = Text(kind_word(effect))
     outcome = (
@@ -235,13 +237,15 @@ def _cells(effect: Effect, shown: _Shown) -> list[Text]:
     return [Text("\n".join(lines)), kind, value, *ends]
 
 
-def _reading(unit: str, *, tested: bool) -> Text:
+def _reading(unit: str, *, tested: bool, marked: bool) -> Text:
     words = Text(style="dim")
     words.append(
         f"effect: what the groups add together beyond their parts, in {unit_words(unit)}, mean over the "
         "study's masks (lines without a number: single groups)\n"
         "Moebius: the same with no other group present; full: with every other group present"
     )
+    if marked:
+        words.append("\n*: stands out among all sets up to its size, at the study's false discovery rate")
     if not tested:
         words.append(f"\nverified by retraining: {NOT_TESTED}")
     return words

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from spex_data.spectra.expansions import FourierExpansion, ParityMoment
+from spex_data.spectra.superset_sums import superset_sums
+from spex_data.spectra.terms import Term
 
 PairKind = Literal["complementary", "redundant", "antidote", "interference", "redundant-harm"]
 PAIR_KINDS: tuple[str, ...] = get_args(PairKind)
@@ -33,26 +36,51 @@ class Corners:
         return self.both - self.first - self.second + self.neither
 
 
-def corner_means(expansion: FourierExpansion, pair: tuple[int, int], parity_moment: ParityMoment) -> Corners:
-    """The four corner means of a pair.
+def corner_means(
+    expansion: FourierExpansion, pairs: Sequence[Term], parity_moment: ParityMoment
+) -> list[Corners]:
+    """The four corner means of pairs of groups.
 
-    f_ab = sum over T of F(T) (-1)^(a [i in T] + b [j in T]) E[chi_{T without i, j}].
+    f_ab = sum over R within {i, j} of (-1)^(a [i in R] + b [j in R]) c_R, with c_R the sum of F(T)
+    E[chi_{T without R}] over the terms T that hold R and nothing else of the pair.
 
     Args:
         expansion: Of one target.
-        pair: (i, j).
+        pairs: Tuples (i, j).
         parity_moment: |U| -> E[chi_U] over the backgrounds.
     """
-    totals = {(in_i, in_j): 0.0 for in_i in (0, 1) for in_j in (0, 1)}
-    for term, coefficient in zip(expansion.terms, expansion.coefficients, strict=True):
-        has = int(pair[0] in term), int(pair[1] in term)
-        totals[has] += float(coefficient) * parity_moment(len(term) - sum(has))
-    means = {
-        (a, b): sum((-1) ** (a * has[0] + b * has[1]) * total for has, total in totals.items())
-        for a in (0, 1)
-        for b in (0, 1)
-    }
-    return Corners(means[0, 0], means[1, 0], means[0, 1], means[1, 1])
+    # sums over supersets of R, each with the moment of T without k of its groups, k = |R| as in c_R or less
+    sums = [_superset_sums(expansion, parity_moment, without) for without in range(3)]
+    found = []
+    for i, j in pairs:
+        first, second, both = (i,), (j,), (min(i, j), max(i, j))
+        c_both = sums[2].get(both, 0.0)
+        c_first = sums[1].get(first, 0.0) - sums[1].get(both, 0.0)
+        c_second = sums[1].get(second, 0.0) - sums[1].get(both, 0.0)
+        c_none = sums[0].get((), 0.0) - sums[0].get(first, 0.0) - sums[0].get(second, 0.0)
+        c_none += sums[0].get(both, 0.0)
+        found.append(
+            Corners(
+                neither=c_none + c_first + c_second + c_both,
+                first=c_none - c_first + c_second - c_both,
+                second=c_none + c_first - c_second - c_both,
+                both=c_none - c_first - c_second + c_both,
+            )
+        )
+    return found
+
+
+def _superset_sums(
+    expansion: FourierExpansion, parity_moment: ParityMoment, without: int
+) -> dict[Term, float]:
+    """For sets of at most two groups, sums over terms T that contain them of F(T) E[chi of |T| - without]."""
+    sets, sums = superset_sums(
+        expansion.terms,
+        expansion.coefficients,
+        lambda size, order: parity_moment(order - without) if size >= without else 0.0,
+        max_order=2,
+    )
+    return dict(zip(sets, sums.tolist(), strict=True))
 
 
 def pair_kind(corners: Corners) -> PairKind | None:

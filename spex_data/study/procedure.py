@@ -141,6 +141,12 @@ class DecodingConfig(Section):
     max_order: Whole = key(
         3, accepts=_AT_LEAST_1, description="Largest number of groups in an interaction.", ge=1
     )
+    fdr: Annotated[Real, Field(gt=0, lt=1)] | None = key(
+        0.1,
+        accepts="a number between 0 and 1, such as 0.1, or null",
+        description="Share of the reported interactions that may be there by chance; null: none"
+        " is singled out.",
+    )
 
 
 class RunnerConfig(Section):

@@ -40,18 +40,26 @@ class TestAuto:
         found = decoder("auto").decode(masks, values).diagnostics
         assert set(found.scores) == {*METHODS, "auto"}
         assert {f"weight of {name}" for name in METHODS} <= set(found.settings)
-        assert found.settings["listed_from"] in METHODS
+        assert found.settings["best_method"] in METHODS
         assert found.cv_r2 == found.scores["auto"]
 
-    def test_coefficients_are_the_blends_and_the_list_is_one_methods(self):
+    def test_coefficients_and_the_list_are_the_blends(self):
         masks, values = drawn(150, 0.5)
         found = decoder("auto").decode(masks, values)
-        single = decoder(found.diagnostics.settings["listed_from"]).decode(masks, values)
-        assert found.interactions() == single.interactions()
+        for each in found.interactions():
+            moebius = found.expansion.discrete_derivative(each.members, lambda _: 1.0)
+            assert each.moebius == pytest.approx(moebius)
         parts = [decoder(name).decode(masks, values) for name in METHODS]
         weights = [found.diagnostics.settings[f"weight of {name}"] for name in METHODS]
         expected = sum(w * part.coefficient((0, 1)) for w, part in zip(weights, parts, strict=True))
         assert found.coefficient((0, 1)) == pytest.approx(expected)
+
+    def test_the_list_is_the_best_methods_where_masks_follow_no_law(self):
+        masks, values = drawn(150, 0.5)
+        masks[:, 1] = masks[:, 0] ^ (np.arange(150) < 8)
+        found = decoder("auto").decode(masks, values)
+        single = decoder(found.diagnostics.settings["best_method"]).decode(masks, values)
+        assert found.interactions() == single.interactions()
 
     def test_planted_interactions_lead_its_list(self):
         masks, values = drawn(250, 0.5)

@@ -11,7 +11,7 @@ from scipy.optimize import approx_fprime
 from spex_data.decoding import decoder, gp_fit, walsh_gp
 from spex_data.decoding.basis import centred
 from spex_data.decoding.gp_evidence import CONSTANT, Evidence
-from spex_data.decoding.gp_fit import fit_gp, fold_predictions
+from spex_data.decoding.gp_fit import fit_gp, without_folds
 from spex_data.decoding.gp_kernel import Scales, kernel
 from spex_data.decoding.gp_support import GpSupport, prior_variances
 from spex_data.faithfulness import r2
@@ -131,21 +131,19 @@ class TestWalshGp:
         assert max(map(len, found.expansion.terms)) == 2
 
 
-class TestFoldPredictions:
-    """What rows outside a fold say of it."""
+class TestWithoutFolds:
+    """What rows outside a fold say."""
 
-    def test_with_many_rows_they_are_those_of_a_fit_without_the_fold_at_the_same_scales(self):
+    def test_with_many_rows_they_are_a_fit_without_the_fold_at_the_same_scales(self):
         masks, values = drawn(320, 1.0)
         factors, values = centred(0.5).factors(masks), (values - values.mean()) / values.std()
         rng, fold_of = np.random.default_rng(0), np.arange(320) % 5
         whole = fit_gp(factors, values, 2, rng)
-        found = fold_predictions(whole, values, fold_of, 2, rng)
+        found = without_folds(whole, values, fold_of, 2, rng)[3]
         inside = fold_of != 3
-        covariance = kernel(factors, factors, whole.scales) + CONSTANT + np.diag(whole.noise)
-        weights = np.linalg.solve(covariance[np.ix_(inside, inside)], values[inside])
-        assert found[~inside] == pytest.approx(
-            (covariance - np.diag(whole.noise))[np.ix_(~inside, inside)] @ weights
-        )
+        covariance = kernel(factors, factors, whole.posterior.scales) + CONSTANT + np.diag(whole.noise)
+        expected = np.linalg.solve(covariance[np.ix_(inside, inside)], values[inside])
+        assert found.weights == pytest.approx(expected)
 
     def test_with_few_rows_they_know_nothing_of_the_folds_values(self):
         masks, values = drawn(60, 1.0)
@@ -154,7 +152,7 @@ class TestFoldPredictions:
         whole = fit_gp(factors, values, 2, np.random.default_rng(0))
         changed = np.where(fold_of == 0, values + 3.0, values)
         found, again = (
-            fold_predictions(whole, given, fold_of, 2, np.random.default_rng(0))
+            without_folds(whole, given, fold_of, 2, np.random.default_rng(0))[0].predict(factors)
             for given in (values, changed)
         )
-        assert found[fold_of == 0] == pytest.approx(again[fold_of == 0])
+        assert found == pytest.approx(again)

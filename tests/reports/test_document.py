@@ -36,7 +36,7 @@ class Stub:
     listed: list
     method: str = "proxyspex"
 
-    def interactions(self, max_order=3):
+    def interactions(self, max_order=3, fdr=None):
         def below(found):
             return [one for one in found if len(one.members) <= max_order]
 
@@ -89,6 +89,8 @@ class TestInteractionsDocument:
                 "moebius": 1.0,
                 "full": 1.0,
                 "kind": "redundant",
+                "q": None,
+                "reported": None,
                 "verified": "not tested",
             }
         ]

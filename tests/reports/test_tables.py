@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import io
 
 import pytest
@@ -55,6 +56,16 @@ class TestInteractionsTable:
 
     def test_missing_verification_is_called_not_tested(self, demo):
         assert "not tested" in printed(interactions_table(demo))
+
+    def test_a_reported_interaction_has_a_star_and_others_have_none(self, demo):
+        assert "*:" not in printed(interactions_table(demo))
+        document = copy.deepcopy(demo)
+        listed = [each for each in document["targets"][0]["interactions"] if each["order"] > 1]
+        for place, each in enumerate(listed):
+            each["q"], each["reported"] = 0.01, place == 0
+        text = printed(interactions_table(document, target=document["targets"][0]["name"]))
+        assert "*: stands out among all sets" in text
+        assert text.count("*") == 2
 
     def test_a_verified_interaction_says_so_in_both_widths(self, demo):
         demo["targets"][0]["interactions"][0]["verified"] = "confirmed"

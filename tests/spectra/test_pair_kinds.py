@@ -23,7 +23,7 @@ class TestCornerMeans:
         masks = all_masks(n)
         sizes = masks.sum(axis=1)
         chance = p**sizes * (1 - p) ** (n - sizes)
-        found = corner_means(game, (i, j), MaskDistribution("bernoulli", n, p).parity_moment)
+        (found,) = corner_means(game, [(i, j)], MaskDistribution("bernoulli", n, p).parity_moment)
         for a, b, value in (
             (0, 0, found.neither),
             (1, 0, found.first),
@@ -38,7 +38,7 @@ class TestCornerMeans:
     @given(sparse_games(least=2, most=6))
     def test_their_interaction_is_the_mean_discrete_derivative(self, game):
         moment = MaskDistribution("bernoulli", game.n_groups, 0.3).parity_moment
-        found = corner_means(game, (0, 1), moment).interaction
+        found = corner_means(game, [(0, 1)], moment)[0].interaction
         assert found == pytest.approx(game.discrete_derivative((0, 1), moment), abs=1e-9)
 
 

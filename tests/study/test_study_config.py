@@ -41,6 +41,14 @@ class TestDefaults:
     def test_the_default_decoder_is_the_default_of_decoding(self):
         assert parse_study(MINIMAL).decoding.method == DEFAULT
 
+    def test_the_reported_list_is_at_a_rate_of_a_tenth_and_null_switches_it_off(self):
+        assert parse_study(MINIMAL).decoding.fdr == 0.1
+        assert parse_study({**MINIMAL, "decoding": {"fdr": None}}).decoding.fdr is None
+
+    def test_a_false_discovery_rate_is_a_share(self):
+        with pytest.raises(SeveralErrors, match=r"decoding.fdr: .*a number between 0 and 1"):
+            parse_study({**MINIMAL, "decoding": {"fdr": 1.5}})
+
     def test_the_outputs_are_those_of_evaluation(self):
         assert set(get_args(Output)) == set(OUTPUTS)
 

@@ -1,0 +1,175 @@
+"""How sure the interactions of a decoded target are: intervals, q-values, and masks needed for more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
+
+from spex_data.decoding.crossfit import FoldFits
+from spex_data.decoding.debiased import CrossFit, Estimates, cross_fit
+from spex_data.decoding.discoveries import OrderTests, discoveries
+from spex_data.decoding.interactions import Interaction, described
+from spex_data.decoding.sampling import follows, sample
+from spex_data.decoding.selective import truncated_quantiles
+from spex_data.masks import MaskDistribution
+from spex_data.spectra import FourierExpansion, Term
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number, and how sure it is.
+
+    Attributes:
+        value: Estimated without bias, in units of the values. It scatters more than what a decoder lists,
+            which is drawn to what is likely.
+        error: Its standard error; inf where the masks say nothing.
+        ci: Interval that covers at the level asked for; None where the masks say nothing.
+    """
+
+    value: float
+    error: float
+    ci: tuple[float, float] | None
+
+
+def cross_fits(
+    masks: NDArray[np.bool_],
+    distribution: MaskDistribution,
+    values: NDArray[np.float64],
+    noise: NDArray[np.float64] | None,
+    folds: Sequence[FoldFits | None],
+) -> list[CrossFit | None]:
+    """What intervals are made from, for each target.
+
+    Args:
+        masks: bool[m, n_groups], different.
+        distribution: What they were drawn from.
+        values: float64[m, t].
+        noise: float64[m, t], noise variance of these values, if known.
+        folds: Fits without each fold, one for each target.
+
+    Returns:
+        None for targets whose fits were not kept; for all, if the masks do not look like drawn from the
+        distribution.
+    """
+    if all(each is None for each in folds):
+        return [None] * len(folds)
+    drawn = sample(masks, distribution)
+    if not follows(drawn):
+        return [None] * len(folds)
+    return [
+        None
+        if each is None
+        else cross_fit(drawn, values[:, target], each, None if noise is None else noise[:, target])
+        for target, each in enumerate(folds)
+    ]
+
+
+def one(found: Estimates, level: float) -> Estimate:
+    """The first of several estimates, with an interval of a level."""
+    value, error, half = float(found.values[0]), float(found.errors[0]), float(found.half_widths(level)[0])
+    return Estimate(value, error, (value - half, value + half) if np.isfinite(half) else None)
+
+
+def with_intervals(listed: Sequence[Interaction], fit: CrossFit, level: float) -> list[Interaction]:
+    """Interactions with their cross-fitted intervals.
+
+    A value outside its interval moves to the nearer end, which brings it no further from the truth wherever
+    the interval covers (the limited translation of Efron and Morris 1972).
+
+    Args:
+        listed: From the fit that interactions are listed from.
+        fit: Cross-fitted values of the same target.
+        level: Coverage of the intervals.
+    """
+    found = fit.estimates([each.members for each in listed])
+    halves = found.half_widths(level)
+    return [
+        _moved(each, value - half, value + half)
+        for each, value, half in zip(listed, found.values.tolist(), halves.tolist(), strict=True)
+    ]
+
+
+def with_discoveries(
+    listed: Sequence[Interaction],
+    fit: CrossFit,
+    expansion: FourierExpansion,
+    *,
+    max_order: int,
+    level: float,
+    rate: float,
+    seed: int,
+) -> list[Interaction]:
+    """Interactions with q-values; sets that are reported join them, with intervals made for what is reported.
+
+    Args:
+        listed: With intervals.
+        fit: Cross-fitted values of the same target.
+        expansion: What sets that are not listed are described by, beside their value.
+        max_order: Largest set tested.
+        level: Coverage of the intervals among reported sets.
+        rate: False discovery rate, of interactions of all orders together and of single groups by themselves.
+        seed: Of the phantoms.
+    """
+    known = {each.members: each for each in listed}
+    for orders in ([1], range(2, max_order + 1)):
+        found = discoveries(fit, orders, seed=seed)
+        for tested, scores, cut in zip(found.tests, found.q_values, found.thresholds(rate), strict=True):
+            q_values = dict(zip(tested.terms, scores.tolist(), strict=True))
+            ranges = _ranges(tested, scores <= rate, cut, level)
+            joining = [members for members in ranges if members not in known]
+            known.update(_joined(joining, expansion, fit))
+            for members, each in known.items():
+                if len(members) == tested.order:
+                    judged = replace(each, q=q_values.get(members, 1.0), reported=members in ranges)
+                    known[members] = _moved(judged, *ranges[members]) if members in ranges else judged
+    return sorted(known.values(), key=lambda each: (-abs(each.value), each.order, each.members))
+
+
+def masks_for_width(found: Estimates, n_masks: int, width: float, level: float) -> int | None:
+    """Masks that an interval of some width takes, 1 / sqrt(M) law; None where nothing is known."""
+    now = 2 * float(found.half_widths(level)[0])
+    return int(np.ceil(n_masks * (now / width) ** 2)) if np.isfinite(now) else None
+
+
+def _ranges(
+    tested: OrderTests, reported: NDArray[np.bool_], threshold: float, level: float
+) -> dict[Term, tuple[float, float]]:
+    """Reported sets and their intervals, given that they were reported."""
+    places = np.flatnonzero(reported)
+    if not len(places):
+        return {}
+    found = tested.estimates
+    size, cut = found.statistics[places], np.full(len(places), threshold)
+    values, sign = found.values[places], np.sign(found.values[places])
+    ends = []
+    for side in (-1.0, 1.0):
+        moved = truncated_quantiles(size, cut, np.ones(len(size)), 0.5 + side * level / 2) - size
+        # from a distance of normal quantiles to one of Student's t
+        steps = -np.sign(moved) * stdtrit(found.freedom[places], ndtr(-np.abs(moved)))
+        ends.append(values + sign * steps * found.larger[places])
+    low, high = np.minimum(*ends), np.maximum(*ends)
+    ranges = zip(low.tolist(), high.tolist(), strict=True)
+    return dict(zip((tested.terms[place] for place in places.tolist()), ranges, strict=True))
+
+
+def _joined(sets: Sequence[Term], expansion: FourierExpansion, fit: CrossFit) -> dict[Term, Interaction]:
+    """Sets that are not listed, as the expansion sees them: most often with a value of 0."""
+    if not sets:
+        return {}
+    moment = fit.sample.distribution.parity_moment
+    values = expansion.discrete_derivatives(moment, max_order=max(map(len, sets)))
+    seen = described(
+        sets, [float(values.get(members, 0.0)) for members in sets], [None] * len(sets), expansion, moment
+    )
+    found = {members: Interaction(members, 0.0, None, 0.0, 0.0, None) for members in sets}
+    return found | {each.members: each for each in seen}
+
+
+def _moved(each: Interaction, low: float, high: float) -> Interaction:
+    if not np.isfinite(low):
+        return replace(each, ci=None)
+    return replace(each, value=min(max(each.value, low), high), ci=(low, high))

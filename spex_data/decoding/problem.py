@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spex_data.errors import DecodingError, MaskError
-from spex_data.masks import MaskDesign, MaskDistribution, as_masks
+from spex_data.masks import CodedDesign, MaskDesign, MaskDistribution, as_masks
 
 LEAST_MASKS = 4
 
@@ -24,6 +24,7 @@ class Problem:
         labels: int64[m]; masks of one label stay in one fold.
         n_rows: Rows given, before those of the same mask were averaged.
         single: Whether values came as float64[m], so that results lose the axis of targets.
+        code: What the masks are the masks of, if their design says so.
     """
 
     masks: NDArray[np.bool_]
@@ -32,6 +33,7 @@ class Problem:
     labels: NDArray[np.int64]
     n_rows: int
     single: bool
+    code: CodedDesign | None = None
 
     @property
     def n_groups(self) -> int:
@@ -80,7 +82,8 @@ def checked_problem(
     different, means = rows[np.sort(first)], sums / counts[np.argsort(first)][:, None]
     _check_count(len(rows), *different.shape)
     labels = _complement_labels(different) if given is None else given[np.sort(first)]
-    return Problem(different, means, distribution, labels, len(rows), single)
+    code = design.code if isinstance(design, MaskDesign) else None
+    return Problem(different, means, distribution, labels, len(rows), single, code)
 
 
 def _checked_values(values: ArrayLike, n_rows: int) -> tuple[NDArray[np.float64], bool]:

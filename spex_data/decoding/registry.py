@@ -18,6 +18,7 @@ from spex_data.decoding.problem import Problem, checked_problem
 from spex_data.decoding.protocol import Algorithm, Decoder
 from spex_data.decoding.proxyspex import ProxySpex
 from spex_data.decoding.result import Decoded, TargetFit
+from spex_data.decoding.spex import Spex
 from spex_data.decoding.walsh_gp import WalshGp
 from spex_data.errors import DecodingError
 from spex_data.masks import MaskDesign, MaskDistribution
@@ -29,6 +30,7 @@ _ALGORITHMS: dict[str, Callable[..., Algorithm]] = {
     "lasso": Lasso,
     "matching-pursuit": MatchingPursuit,
     "walsh-gp": WalshGp,
+    "spex": Spex,
     "auto": Auto,
     "fast": Fast,
 }
@@ -113,7 +115,8 @@ class CheckingDecoder:
         places = np.flatnonzero(problem.masks.any(axis=0) & ~problem.masks.all(axis=0))
         # one group has a single contrast: there is nothing to choose
         algorithm = self.algorithm if len(places) > 1 else Linear()
-        found = algorithm.fit(replace(problem, masks=problem.masks[:, places]))
+        code = None if problem.code is None else problem.code.restricted(places)
+        found = algorithm.fit(replace(problem, masks=problem.masks[:, places], code=code))
         return [fit.relabelled(problem.n_groups, places) for fit in found]
 
 

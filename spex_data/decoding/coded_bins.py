@@ -59,13 +59,12 @@ class CodedBins:
         Returns:
             Sets of at most the code's degree, () not among them, smallest first.
         """
-        found = []
+        shown = []
         for block, rows in zip(self.design.blocks, self.rows, strict=True):
             values = np.where(rows >= 0, residual[rows], 0.0)
-            syndromes = _syndromes(block, walsh_hadamard(values), patterns)
-            sets, decoded = self.design.code.decode(_distinct(syndromes))
-            found.append(sets[decoded])
-        different = _distinct(np.concatenate(found))
+            shown.append(_syndromes(block, walsh_hadamard(values), patterns))
+        sets, decoded = self.design.code.decode(_distinct(np.concatenate(shown)))
+        different = sets[decoded]
         terms = (tuple(np.flatnonzero(members).tolist()) for members in different)
         return sorted((term for term in terms if term), key=lambda term: (len(term), term))
 

@@ -155,6 +155,12 @@ def _checked_code(problem: Problem) -> CodedDesign:
             where="decoding.method",
             instead="draw them with masks.scheme: spex and give their design, or write proxyspex or auto",
         )
+    if coded_bins(problem.code, problem.masks).known == 0:
+        raise DecodingError(
+            "holds no mask of the code that the design has",
+            where="masks",
+            instead="give the design that these masks were drawn from, or another method such as auto",
+        )
     return problem.code
 
 

@@ -98,7 +98,7 @@ def design_masks(
     heldout_masks, heldout_draws = _distinct(distribution, keys, held, seed, "heldout", seen)
     code, masks, draws = None, np.zeros((0, n_groups), np.bool_), np.zeros(0, np.int64)
     if scheme == "spex":
-        code = coded_design(keys, budget=budget, degree=degree, seed=seed)
+        code = coded_design(keys, budget=min(budget, 2**n_groups - held), degree=degree, seed=seed)
         masks, draws = _coded(code, keys, seen)
     others, other_draws = _distinct(distribution, keys, budget - len(masks), seed, "training", seen)
     masks, draws = np.vstack([masks, others]), np.concatenate([draws, other_draws])

@@ -26,7 +26,7 @@ from spex_data.masks import CodedBlock, CodedDesign
 from spex_data.masks.bch import times_gf2
 from spex_data.spectra import Term
 
-_WEAKEST, _MOST_WRONG = 12, 4
+_WEAKEST, _MOST_WRONG = 14, 4
 """Signs that are doubted, the weakest of a bin, and how many of them at once."""
 
 
@@ -41,6 +41,11 @@ class CodedBins:
 
     design: CodedDesign
     rows: tuple[NDArray[np.int64], ...]
+
+    @property
+    def n_bins(self) -> int:
+        """Bins of all blocks."""
+        return sum(block.n_bins for block in self.design.blocks)
 
     @property
     def known(self) -> float:

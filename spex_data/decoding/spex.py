@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from spex_data.decoding.atoms import Atom, Dictionary, Scored
 from spex_data.decoding.basis import PARITY
 from spex_data.decoding.coded_bins import CodedBins, coded_bins
-from spex_data.decoding.folds import folds
+from spex_data.decoding.folds import chosen_elsewhere, folds
 from spex_data.decoding.interactions import SupportFit, support_fit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.pursuit import pursue
@@ -29,11 +29,12 @@ from spex_data.errors import DecodingError
 from spex_data.masks import CodedDesign
 from spex_data.spectra import FourierExpansion, Term, parity_matrix
 
-_FOLDS = 8
-"""More than elsewhere: what a fold leaves out is missing from bins, of which a fifth would cost sets."""
-_STRICTNESS = (1.0,)
-_LIKELY, _ALL = 32, 400
-"""Patterns of wrong signs tried for each bin: at each step, and where these find nothing more."""
+_FOLDS = 5
+_STRICTNESS = (1.3, 1.0)
+_LIKELY = 32
+"""Patterns of wrong signs tried for each bin at each step."""
+_TRIED = 16_000
+"""Patterns tried for all bins together where those find nothing more."""
 
 
 @dataclass(frozen=True)
@@ -76,26 +77,29 @@ class Spex:
         fold_of: NDArray[np.int64],
         values: NDArray[np.float64],
     ) -> TargetFit:
-        predicted = np.zeros(len(values))
+        predicted = np.zeros((len(_STRICTNESS), len(values)))
         for fold, part in enumerate(parts):
             out = fold_of == fold
-            signs = 1.0 - 2.0 * whole.masks[out]
-            predicted[out] = _fitted(part, values[~out]).expansion.evaluate(signs < 0)
-        fit = _fitted(whole, values)
-        score = float(1 - ((values - predicted) ** 2).mean())
+            for place, fit in enumerate(_fitted(part, values[~out])):
+                predicted[place, out] = fit.expansion.evaluate(whole.masks[out])
+        errors = ((predicted - values) ** 2).mean(axis=1)
+        best = int(errors.argmin())
+        fit = _fitted(whole, values)[best]
+        out_of_fold = chosen_elsewhere(predicted, values, fold_of)
         return TargetFit(
             _limited(fit.expansion, self.max_order),
             _limited_support(fit, self.max_order),
-            cv_r2=score,
-            scores={"spex": score},
+            cv_r2=float(1 - ((values - out_of_fold) ** 2).mean()),
+            scores={f"spex/{each:g}": float(1 - error) for each, error in zip(_STRICTNESS, errors)},
             settings={
+                "strictness": _STRICTNESS[best],
                 "degree": whole.bins.design.degree,
                 "blocks": len(whole.bins.design.blocks),
                 "bits": whole.bins.design.blocks[0].bits,
                 "known": round(whole.bins.known, 4),
                 "terms": len(fit.terms),
             },
-            out_of_fold=predicted,
+            out_of_fold=out_of_fold,
         )
 
 
@@ -137,7 +141,7 @@ class CodedAtoms:
 
     def triples(self, residual: NDArray[np.float64], unit: float) -> Iterator[Scored]:
         """Sets that the bins show if any few signs are wrong."""
-        return self._named(residual, unit, _ALL)
+        return self._named(residual, unit, max(2 * _LIKELY, _TRIED // self.bins.n_bins))
 
     def _named(self, residual: NDArray[np.float64], unit: float, patterns: int) -> Iterator[Scored]:
         terms = self.bins.candidates(residual, patterns)
@@ -169,21 +173,22 @@ def _coded_atoms(design: CodedDesign, masks: NDArray[np.bool_]) -> CodedAtoms:
     return CodedAtoms(masks, Dictionary((PARITY,), signs), coded_bins(design, masks))
 
 
-def _fitted(atoms: CodedAtoms, values: NDArray[np.float64]) -> SupportFit:
-    """Ridge on the sets found, with or without every single group beside them, as leave-one-out says."""
+def _fitted(atoms: CodedAtoms, values: NDArray[np.float64]) -> list[SupportFit]:
+    """A fit on the sets found for each strictness."""
     order = atoms.bins.design.degree
-    found = pursue(atoms, values, _STRICTNESS, order, dear_scans=len(values))[0]
-    terms = [members for _, members in found]
+    found = pursue(atoms, values, _STRICTNESS, order, dear_scans=len(values))
+    return [_refitted(atoms, values, [members for _, members in each]) for each in found]
+
+
+def _refitted(atoms: CodedAtoms, values: NDArray[np.float64], terms: list[Term]) -> SupportFit:
+    """Ridge on these sets, with or without every single group beside them, as leave-one-out says."""
     n = atoms.scan.n_groups
     others = [(group,) for group in range(n) if (group,) not in set(terms)]
-    best: SupportFit | None = None
+    fits = []
     for chosen in (terms, [*terms, *others]) if terms else (others,):
         fit = ridge(parity_matrix(atoms.masks, chosen), values[:, None])
-        support = support_fit(n, chosen, fit, 0)
-        if best is None or (support.loo_residuals**2).sum() < (best.loo_residuals**2).sum():
-            best = support
-    assert best is not None
-    return best
+        fits.append(support_fit(n, chosen, fit, 0))
+    return min(fits, key=lambda fit: float((fit.loo_residuals**2).sum()))
 
 
 def _limited(expansion: FourierExpansion, max_order: int) -> FourierExpansion:

@@ -238,8 +238,10 @@ def _decoded(code: BchCode, syndromes: NDArray[np.bool_]) -> tuple[NDArray[np.bo
         else:  # squaring is additive in characteristic 2
             sums[:, exponent] = own.times(sums[:, exponent // 2], sums[:, exponent // 2])
     polynomial, size = _error_locator(own, sums, t)
-    sets = _roots(code, polynomial)
-    found = (size <= t) & (sets.sum(axis=1) == size)
+    short = size <= t
+    sets = np.zeros((len(bits), code.n_groups), dtype=np.bool_)
+    sets[short] = _roots(code, polynomial[short])
+    found = short & (sets.sum(axis=1) == size)
     if bits.shape[1] > t * own.bits:
         odd = bits[:, -1] != (size % 2 == 1)
         zero = np.flatnonzero(code.locators == 0)

@@ -120,7 +120,7 @@ def ours(cell: Cell, seed: int) -> Outcome:
 
 
 def theirs(cell: Cell, seed: int) -> list[Outcome]:
-    """sparse-transform with the settings that spectral-explain gives it; its draws are NumPy's global ones."""
+    """sparse-transform with the settings of spectral-explain; what it draws are NumPy's global numbers."""
     from sparse_transform.qsft.codes.BCH import BCH
     from sparse_transform.qsft.qsft import fit_regression, transform
     from spectralexplain.support_recovery import sampling_strategy

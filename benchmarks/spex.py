@@ -78,9 +78,8 @@ class Outcome:
     cpu: float
 
 
-def cells(quick: bool) -> Iterator[Cell]:
+def cells(quick: bool, sizes: Sequence[int]) -> Iterator[Cell]:
     """Exact recovery at the smallest budget; missing masks; noise at the peer's number of masks."""
-    sizes = (16, 64) if quick else (16, 32, 64, 128)
     for n in sizes:
         for degree, terms in ((5, 5), (5, 10)) if quick else ((2, 10), (5, 5), (5, 10), (5, 20)):
             yield Cell(n, degree, terms, inf, 0.0, least_masks(n, degree))
@@ -211,6 +210,7 @@ def arguments() -> argparse.Namespace:
         "--peer-seeds", type=int, default=2, metavar="K", help="games it gets; 0 leaves it out"
     )
     parser.add_argument("--only", choices=("exact", "noise"), help="one half of the cells")
+    parser.add_argument("--groups", metavar="N,..", help="16,32,64,128, or 16,64 with --quick")
     parser.add_argument("--json", metavar="FILE", type=Path)
     return parser.parse_args()
 
@@ -222,7 +222,8 @@ def main() -> None:
     seeds = options.seeds or (3 if options.quick else 10)
     peer = options.peer_seeds if find_spec("sparse_transform") and find_spec("spectralexplain") else 0
     outcomes: list[Outcome] = []
-    for cell in cells(options.quick):
+    groups = options.groups or ("16,64" if options.quick else "16,32,64,128")
+    for cell in cells(options.quick, [int(n) for n in groups.split(",")]):
         if options.only and (cell.snr == inf) != (options.only == "exact"):
             continue
         outcomes += [ours(cell, seed) for seed in range(seeds)]

@@ -81,7 +81,8 @@ class Spex:
         for fold, part in enumerate(parts):
             out = fold_of == fold
             for place, fit in enumerate(_fitted(part, values[~out])):
-                predicted[place, out] = fit.expansion.evaluate(whole.masks[out])
+                reported = _limited(fit.expansion, self.max_order)
+                predicted[place, out] = reported.evaluate(whole.masks[out])
         errors = ((predicted - values) ** 2).mean(axis=1)
         best = int(errors.argmin())
         fit = _fitted(whole, values)[best]

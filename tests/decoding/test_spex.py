@@ -127,6 +127,12 @@ class TestOrders:
             if len(term) <= 2:
                 assert found.coefficient(term) == pytest.approx(game.coefficient(term), abs=1e-6)
 
+    def test_the_score_is_that_of_what_is_reported(self):
+        design = smallest(20)
+        values = FourierExpansion.from_mapping(20, {(1,): 1.0, (2, 3, 4): 1.0}).evaluate(design.training)
+        assert decode(design, values, max_order=3).diagnostics.cv_r2 == pytest.approx(1.0)
+        assert decode(design, values, max_order=2).diagnostics.cv_r2 == pytest.approx(0.5, abs=0.1)
+
 
 class TestWhatItNeeds:
     """It decodes coded masks, and says so of others."""

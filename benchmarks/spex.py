@@ -40,8 +40,8 @@ from spex_data.masks import design_masks
 from spex_data.masks.coded import least_masks
 from spex_data.spectra import FourierExpansion, Term
 
-PEER_MASKS = {2: {16: 264, 32: 264, 64: 312, 128: 360}, 5: {16: 672, 32: 672, 64: 864, 128: 984}}
-"""Masks of sparse-transform's smallest design (3 subsamplings of 2^3 bins), by degree and groups."""
+PEER_MASKS = {16: 672, 32: 672, 64: 864, 128: 984}
+"""Masks of sparse-transform's smallest design (3 subsamplings of 2^3 bins) for degree 5, by groups."""
 PEER_TERMS = 10
 PEER = "sparse-transform"
 
@@ -88,7 +88,7 @@ def cells(quick: bool, sizes: Sequence[int]) -> Iterator[Cell]:
     for snr in (10.0,) if quick else (10.0, 3.0):
         for n in sizes:
             for terms in (10,) if quick else (10, 30):
-                yield Cell(n, 5, terms, snr, 0.0, PEER_MASKS[5][n])
+                yield Cell(n, 5, terms, snr, 0.0, PEER_MASKS[n])
 
 
 def planted(cell: Cell, seed: int) -> FourierExpansion:
@@ -210,7 +210,7 @@ def arguments() -> argparse.Namespace:
         "--peer-seeds", type=int, default=2, metavar="K", help="games it gets; 0 leaves it out"
     )
     parser.add_argument("--only", choices=("exact", "noise"), help="one half of the cells")
-    parser.add_argument("--groups", metavar="N,..", help="16,32,64,128, or 16,64 with --quick")
+    parser.add_argument("--groups", default="", metavar="N,..", help="16,32,64,128, or 16,64 with --quick")
     parser.add_argument("--json", metavar="FILE", type=Path)
     return parser.parse_args()
 

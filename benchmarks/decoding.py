@@ -38,6 +38,8 @@ from spex_data.spectra import FourierExpansion, Term
 TOP = 10
 FDR = 0.1
 ALL = "all"
+METHODS = tuple(name for name in NAMES if name != "spex")
+"""Those that decode any masks; for spex see benchmarks/spex.py."""
 
 
 @dataclass(frozen=True)
@@ -298,7 +300,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--games", metavar="DIR", type=Path, help="folder of .npz files with every value")
     parser.add_argument("--planted", action="store_true", help="planted games of known truth")
     parser.add_argument("--costs", action="store_true", help="time and memory against size")
-    parser.add_argument("--methods", default=",".join(NAMES), help="ours, separated by commas")
+    parser.add_argument("--methods", default=",".join(METHODS), help="ours, separated by commas")
     parser.add_argument("--peers", default=",".join(PEERS), help="others', where installed; '' for none")
     parser.add_argument("--every", type=int, default=1, metavar="K", help="only every K-th case")
     parser.add_argument("--quick", action="store_true", help="alpha 2 alone, every fifth case, small costs")

@@ -12,14 +12,11 @@ from pydantic import BaseModel as Record
 
 from spex_data.groups import Grouping
 from spex_data.masks import (
-    MaskDesign,
     MeasurementPlan,
-    design_masks,
     mask_string,
     masks_from_strings,
     measurement_plan,
 )
-from spex_data.study import StudyConfig
 from spex_data.values import write_parquet
 from tasks.inputs import value_function
 from tasks.prepare import Prepared
@@ -90,7 +87,7 @@ def design(directory: str, prepared: Prepared, tracked: TrackedRun) -> Design:
     """
     folder = RunFolder(Path(directory))
     study = folder.read_study()
-    drawn = draw_masks(study, Grouping.from_table(pq.read_table(folder.groups)))
+    drawn = study.mask_design(Grouping.from_table(pq.read_table(folder.groups)).keys)
     plan = measurement_plan(drawn, seeds=study.training.seeds, heldout_seeds=study.masks.heldout_seeds)
     write_parquet(_plan_table(plan), folder.masks)
     stored = folder.store.read()
@@ -120,20 +117,6 @@ def design(directory: str, prepared: Prepared, tracked: TrackedRun) -> Design:
         done=done,
         exhaustive=drawn.exhaustive,
         chunks=tuple(chunk for chunk in chunks if chunk.rows),
-    )
-
-
-def draw_masks(study: StudyConfig, grouping: Grouping) -> MaskDesign:
-    """The masks of a study over given groups."""
-    masks = study.masks
-    return design_masks(
-        grouping.n_groups,
-        budget=study.budget(grouping.n_groups),
-        scheme=masks.scheme,
-        p=masks.p,
-        heldout=masks.heldout,
-        seed=study.seed,
-        group_keys=grouping.keys,
     )
 
 

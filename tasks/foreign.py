@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 
 from spex_data.errors import StoreError
 from spex_data.groups import Grouping
-from spex_data.masks import MaskDistribution
 from spex_data.reports import Recovery, recover_values
 from spex_data.values import read_value_table
 from tasks.run_folder import RunFolder
@@ -46,7 +45,7 @@ def recover_from(source: Path, *, method: str | None, max_order: int | None, top
         group_names=grouping.names,
         method=method or study.decoding.method,
         max_order=max_order or study.decoding.max_order,
-        distribution=MaskDistribution(study.masks.scheme, grouping.n_groups, study.masks.p),
+        distribution=study.mask_design(grouping.keys),
         seed=study.seed,
         top=top,
         fdr=study.decoding.fdr,

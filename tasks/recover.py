@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 
 from spex_data.groups import Grouping
-from spex_data.masks import MaskDistribution
 from spex_data.reports import Recovery, recover_values, write_document
 from spex_data.values import ValueTable, write_value_table
 from tasks.design import read_plan
@@ -87,7 +86,7 @@ def recover(directory: str, table: ValueTable, tracked: TrackedRun, method: str)
             group_names=grouping.names,
             method=method,
             max_order=study.decoding.max_order,
-            distribution=MaskDistribution(study.masks.scheme, grouping.n_groups, study.masks.p),
+            distribution=study.mask_design(grouping.keys),
             seed=study.seed,
             top=study.report.top,
             fdr=study.decoding.fdr,

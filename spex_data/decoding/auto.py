@@ -19,6 +19,7 @@ from scipy.optimize import nnls
 
 from spex_data.decoding.costs import estimated_seconds
 from spex_data.decoding.crossfit import FoldFits, blended, combined
+from spex_data.decoding.fast import Fast
 from spex_data.decoding.lasso import Lasso
 from spex_data.decoding.linear import Linear
 from spex_data.decoding.matching_pursuit import MatchingPursuit
@@ -32,6 +33,7 @@ from spex_data.spectra import FourierExpansion
 
 _METHODS: Mapping[str, Callable[..., Algorithm]] = {
     "linear": Linear,
+    "fast": Fast,
     "walsh-gp": WalshGp,
     "warped-gp": WarpedGp,
     "lasso": Lasso,
@@ -39,8 +41,10 @@ _METHODS: Mapping[str, Callable[..., Algorithm]] = {
     "proxyspex": ProxySpex,
 }
 """In the order in which they are worth their cost."""
+_ALWAYS = ("linear", "fast")
 _EXPECTED: Mapping[str, float] = {
     "linear": 0.02,
+    "fast": 0.05,
     "walsh-gp": 0.35,
     "warped-gp": 0.45,
     "lasso": 0.03,
@@ -53,6 +57,7 @@ _TRUST = 10.0
 _LEAST_WEIGHT = 0.01
 _LIST_HANDICAP: Mapping[str, float] = {
     "linear": 1.1,
+    "fast": 1.1,
     "walsh-gp": 1.0,
     "warped-gp": 1.0,
     "lasso": 1.05,
@@ -72,7 +77,7 @@ class Auto:
         seed: Of every method.
         num_threads: Of LightGBM.
         cpu_seconds: Methods are taken while what all targets are expected to cost on one core is within
-            this; `linear` always is. Expected from the sizes, not measured, so that the same call gives the
+            this; `linear` and `fast` always are. Expected from the sizes, not measured, so that the same call gives the
             same result on every machine.
     """
 
@@ -87,7 +92,7 @@ class Auto:
         fits: dict[str, Sequence[TargetFit]] = {}
         for name, method in _METHODS.items():
             left -= estimated_seconds(name, problem)
-            if left >= 0 or name == "linear":
+            if left >= 0 or name in _ALWAYS:
                 options = {} if self.max_order is None else {"max_order": self.max_order}
                 made = method(seed=self.seed, num_threads=self.num_threads, **options)
                 fits[name] = made.fit(problem)

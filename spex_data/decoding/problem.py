@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spex_data.errors import DecodingError, MaskError
-from spex_data.masks import MaskDesign, MaskDistribution, as_masks
+from spex_data.masks import CodedDesign, MaskDesign, MaskDistribution, as_masks
 
 LEAST_MASKS = 4
 _LEAST_REPEATS = 10
@@ -27,6 +27,7 @@ class Problem:
         single: Whether values came as float64[m], so that results lose the axis of targets.
         noise: float64[m, t], noise variance of each of `values`, from rows of the same mask; None with fewer
             than 10 rows to tell it from.
+        code: What the masks are the masks of, if their design says so.
     """
 
     masks: NDArray[np.bool_]
@@ -36,6 +37,7 @@ class Problem:
     n_rows: int
     single: bool
     noise: NDArray[np.float64] | None = None
+    code: CodedDesign | None = None
 
     @property
     def n_groups(self) -> int:
@@ -86,7 +88,8 @@ def checked_problem(
     labels = _complement_labels(different) if given is None else given[np.sort(first)]
     repeats = counts[np.argsort(first)]
     noise = _noise(table, means[place[inverse.reshape(-1)]], repeats)
-    return Problem(different, means, distribution, labels, len(rows), single, noise)
+    code = design.code if isinstance(design, MaskDesign) else None
+    return Problem(different, means, distribution, labels, len(rows), single, noise, code)
 
 
 def _checked_values(values: ArrayLike, n_rows: int) -> tuple[NDArray[np.float64], bool]:

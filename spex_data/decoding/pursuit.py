@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spex_data.decoding.atoms import Atom, Dictionary, Scored
+from spex_data.decoding.atoms import Atom, Scored
 
 _BATCH = 0.2
 """Atoms added a step, as a share of the active ones."""
@@ -16,11 +17,40 @@ _NEARLY = 0.5
 """Atoms added beside the best gain at least this share of it."""
 _MOST_ACTIVE = 0.35
 """Active atoms, at most, as a share of the masks."""
-_TRIPLE_SCANS = 3
 _EXACT = 1e-10
 """A residual of this share of the values' variance is rounding."""
 _PRUNE = 0.9
 """An atom is taken back below this share of the price it was added at."""
+
+
+class AtomSource(Protocol):
+    """Where atoms come from: an exhaustive scan (Dictionary), or one with the sets that a code names."""
+
+    def price(self, order: int) -> float:
+        """What chance alone gains an atom of that many groups, in units of the noise."""
+        ...
+
+    def column(self, atom: Atom) -> NDArray[np.float64]:
+        """float64[m], the atom on the masks."""
+        ...
+
+    def singles(self, residual: NDArray[np.float64], unit: float) -> Iterable[Scored]:
+        """Atoms of one group."""
+        ...
+
+    def pairs(self, residual: NDArray[np.float64], unit: float) -> Iterable[Scored]:
+        """Atoms of two groups."""
+        ...
+
+    def extensions(
+        self, residual: NDArray[np.float64], unit: float, atoms: Sequence[Atom], max_order: int
+    ) -> Iterable[Scored]:
+        """Larger atoms that are cheap to find."""
+        ...
+
+    def triples(self, residual: NDArray[np.float64], unit: float) -> Iterable[Scored]:
+        """Larger atoms that are dear to find, asked for when nothing else is left."""
+        ...
 
 
 @dataclass
@@ -65,7 +95,12 @@ class _Active:
 
 
 def pursue(
-    dictionary: Dictionary, values: NDArray[np.float64], strictness: Sequence[float], max_order: int
+    dictionary: AtomSource,
+    values: NDArray[np.float64],
+    strictness: Sequence[float],
+    max_order: int,
+    *,
+    dear_scans: int = 3,
 ) -> list[list[Atom]]:
     """The atoms found at several thresholds, from one search at the lowest.
 
@@ -77,6 +112,7 @@ def pursue(
         values: float64[m].
         strictness: In descending order.
         max_order: Largest atom.
+        dear_scans: Times that `triples` is asked for, at most.
 
     Returns:
         Atoms for each strictness.
@@ -89,7 +125,7 @@ def pursue(
     while len(active.atoms) < max(4, _MOST_ACTIVE * m) and float(active.residual @ active.residual) > exact:
         unit = m * active.noise()
         found = _promising(dictionary, active, unit, strictness[-1], max_order)
-        if not found and max_order >= 3 and scans < _TRIPLE_SCANS:
+        if not found and max_order >= 3 and scans < dear_scans:
             scans += 1
             scored = dictionary.triples(active.residual, unit)
             found = _above(scored, dictionary, active.atoms, strictness[-1])
@@ -101,7 +137,7 @@ def pursue(
 
 
 def _promising(
-    dictionary: Dictionary, active: _Active, unit: float, strictness: float, max_order: int
+    dictionary: AtomSource, active: _Active, unit: float, strictness: float, max_order: int
 ) -> list[Scored]:
     scored = list(dictionary.singles(active.residual, unit))
     if max_order >= 2:
@@ -112,7 +148,7 @@ def _promising(
 
 
 def _above(
-    scored: Iterable[Scored], dictionary: Dictionary, active: Sequence[Atom], strictness: float
+    scored: Iterable[Scored], dictionary: AtomSource, active: Sequence[Atom], strictness: float
 ) -> list[Scored]:
     """New atoms that pay, best first; a price is charged `strictness` times."""
     known = set(active)
@@ -136,7 +172,7 @@ def _batch(found: Sequence[Scored], most: int) -> list[Atom]:
 
 
 def _pruned(
-    active: _Active, dictionary: Dictionary, values: NDArray[np.float64], strictness: float
+    active: _Active, dictionary: AtomSource, values: NDArray[np.float64], strictness: float
 ) -> list[Atom]:
     """Takes back, worst first, what does not pay beside the others; leaves `active` so."""
     while active.atoms:

@@ -18,6 +18,7 @@ from spex_data.decoding.problem import Problem, checked_problem
 from spex_data.decoding.protocol import Algorithm, Decoder
 from spex_data.decoding.proxyspex import ProxySpex
 from spex_data.decoding.result import Decoded, TargetFit
+from spex_data.decoding.spex import Spex
 from spex_data.decoding.walsh_gp import WalshGp
 from spex_data.decoding.warped_gp import WarpedGp
 from spex_data.errors import DecodingError
@@ -31,11 +32,12 @@ _ALGORITHMS: dict[str, Callable[..., Algorithm]] = {
     "matching-pursuit": MatchingPursuit,
     "walsh-gp": WalshGp,
     "warped-gp": WarpedGp,
+    "spex": Spex,
     "auto": Auto,
     "fast": Fast,
 }
 NAMES: tuple[str, ...] = tuple(_ALGORITHMS)
-DEFAULT = "proxyspex"
+DEFAULT = "auto"
 
 
 def decoder(
@@ -118,7 +120,8 @@ class CheckingDecoder:
             tuple(fits),
             problem.n_rows,
             problem.single,
-            problem.values,
+            # masks of a code hang together, and errors of estimates made from them are not known
+            None if problem.code else problem.values,
             problem.noise,
         )
 
@@ -127,7 +130,8 @@ class CheckingDecoder:
         places = np.flatnonzero(problem.masks.any(axis=0) & ~problem.masks.all(axis=0))
         # one group has a single contrast: there is nothing to choose
         algorithm = self.algorithm if len(places) > 1 else Linear()
-        found = algorithm.fit(replace(problem, masks=problem.masks[:, places]))
+        code = None if problem.code is None else problem.code.restricted(places)
+        found = algorithm.fit(replace(problem, masks=problem.masks[:, places], code=code))
         return [fit.relabelled(problem.n_groups, places) for fit in found]
 
 

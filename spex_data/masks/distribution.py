@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from spex_data.errors import MaskError
 
-Scheme = Literal["bernoulli", "stratified"]
+Scheme = Literal["bernoulli", "stratified", "spex"]
 SCHEMES: tuple[str, ...] = get_args(Scheme)
 
 
@@ -21,12 +21,14 @@ class MaskDistribution:
 
     `bernoulli`: every group is present with probability p, independently. `stratified`: the number of
     groups present is uniform on 0..n, and the groups are a uniform subset of that size (the weighting
-    that the Shapley value has).
+    that the Shapley value has). `spex`: masks of a code, each of which by itself is uniform, so that
+    backgrounds are those of `bernoulli` with p = 1/2.
 
     Attributes:
-        scheme: "bernoulli" or "stratified".
+        scheme: "bernoulli", "stratified" or "spex".
         n_groups: Number of groups n.
-        p: Probability that a group is present; for `stratified` it is 1/2 by symmetry.
+        p: Probability that a group is present; for `stratified` it is 1/2 by symmetry, for `spex`
+            it must be.
     """
 
     scheme: Scheme
@@ -42,6 +44,12 @@ class MaskDistribution:
             raise MaskError(
                 f"is {self.p}", where="masks.p", instead="write a probability between 0 and 1, such as 0.5"
             )
+        if self.scheme == "spex" and self.p != 0.5:
+            raise MaskError(
+                f"is {self.p}, and in coded masks half of the groups are present",
+                where="masks.p",
+                instead="write 0.5, or masks.scheme: bernoulli",
+            )
         if self.scheme == "stratified" and self.p != 0.5:
             object.__setattr__(self, "p", 0.5)
 
@@ -55,8 +63,8 @@ class MaskDistribution:
     def parity_moment(self, order: int) -> float:
         """The mean of the parity chi_U(m) = (-1)^(sum of m_i, i in U) over masks, for |U| = `order`.
 
-        Bernoulli: (1 - 2p)^order. Stratified: the mean over sizes s of K_order(s) / C(n, order), where K
-        is the Krawtchouk polynomial.
+        Bernoulli and coded: (1 - 2p)^order. Stratified: the mean over sizes s of K_order(s) / C(n, order),
+        where K is the Krawtchouk polynomial.
 
         Args:
             order: Size of U, 0 to n.
@@ -64,7 +72,7 @@ class MaskDistribution:
         Returns:
             A number in [-1, 1]; 1 for order 0.
         """
-        if self.scheme == "bernoulli":
+        if self.scheme != "stratified":
             return (1 - 2 * self.p) ** order
         n = self.n_groups
         return sum(_krawtchouk(n, order, size) for size in range(n + 1)) / ((n + 1) * comb(n, order))

@@ -72,7 +72,7 @@ def candidates(
         start += _BLOCK
     everything = (np.arange(2**n)[:, None] >> np.arange(n)) & 1 == 1
     order = np.argsort(
-        uniforms(seed, f"{stream}/rest", [_identity(keys, row) for row in everything], np.zeros(1, np.int64))[
+        uniforms(seed, f"{stream}/rest", [identity(keys, row) for row in everything], np.zeros(1, np.int64))[
             0
         ]
     )
@@ -84,7 +84,7 @@ def _draw(
     distribution: MaskDistribution, keys: Sequence[str], seed: int, stream: str, draws: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     u = uniforms(seed, stream, keys, draws)
-    if distribution.scheme == "bernoulli":
+    if distribution.scheme != "stratified":
         return u < distribution.p
     sizes = _sizes(distribution.n_groups, seed, stream, draws)
     rank = u.argsort(axis=1).argsort(axis=1)
@@ -99,6 +99,6 @@ def _sizes(n: int, seed: int, stream: str, draws: NDArray[np.int64]) -> NDArray[
     return orders[blocks - blocks[0], places]
 
 
-def _identity(keys: Sequence[str], mask: NDArray[np.bool_]) -> str:
+def identity(keys: Sequence[str], mask: NDArray[np.bool_]) -> str:
     """A name of a set of groups that does not depend on their order."""
     return ",".join(sorted(key for key, present in zip(keys, mask, strict=True) if present))

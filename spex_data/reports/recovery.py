@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spex_data.decoding import Decoded, decoder
 from spex_data.errors import DecodingError
 from spex_data.faithfulness import Faithfulness, faithfulness
-from spex_data.masks import MaskDistribution
+from spex_data.masks import MaskDesign, MaskDistribution
 from spex_data.reports.document import faithfulness_document, interactions_document
 from spex_data.values import ValueTable
 
@@ -67,7 +67,7 @@ def recover_values(
     group_names: Sequence[str],
     method: str,
     max_order: int,
-    distribution: MaskDistribution | None,
+    distribution: MaskDesign | MaskDistribution | None,
     seed: int = 0,
     top: int = 20,
     fdr: float | None = None,
@@ -80,7 +80,8 @@ def recover_values(
         group_names: One for each group; labels, which may repeat.
         method: Name of a decoder.
         max_order: Largest set reported.
-        distribution: What the masks were drawn from; Bernoulli with their share of ones if None.
+        distribution: What the masks were drawn from, their design for a method that needs it; Bernoulli
+            with their share of ones if None.
         seed: Of the decoder's own draws.
         top: Interactions listed for each target.
         fdr: False discovery rate of those that are reported; None to test nothing.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from spex_data.data import file_format
 from spex_data.errors import ConfigError
 from spex_data.study.keys import Section
-from spex_data.study.procedure import DecodingConfig, TrainingConfig
+from spex_data.study.procedure import DecodingConfig, MasksConfig, TrainingConfig
 from spex_data.study.sections import EMBEDDED, DataConfig, GroupsConfig, ModelConfig, TargetsConfig
 
 _COLUMNS = {"classification": ("text", "label"), "causal-lm": ("prompt", "completion")}
@@ -170,6 +170,21 @@ def _method(decoding: DecodingConfig) -> Iterator[ConfigError]:
         )
 
 
+def _coded_masks(masks: MasksConfig, decoding: DecodingConfig) -> Iterator[ConfigError]:
+    if masks.scheme == "spex" and masks.p != 0.5:
+        yield ConfigError(
+            f"is {masks.p}, and in coded masks half of the groups are present",
+            where="masks.p",
+            instead="write 0.5, or masks.scheme: bernoulli",
+        )
+    if decoding.method == "spex" and masks.scheme != "spex":
+        yield ConfigError(
+            f"is spex, which decodes coded masks, and masks.scheme is {masks.scheme}",
+            where="decoding.method",
+            instead="write masks.scheme: spex too, or another method such as proxyspex or auto",
+        )
+
+
 def _no_splits(where: str, split: str, source: str) -> ConfigError:
     return ConfigError(
         f'is "{split}", and a file has no splits', where=where, instead=f"remove it, or change {source}"
@@ -186,4 +201,5 @@ CHECKS = (
     Check(("model.source", "data.task"), _model),
     Check(("training.schedule", "training.steps_per_epoch"), _steps),
     Check(("decoding.method",), _method),
+    Check(("masks.scheme", "masks.p", "decoding.method"), _coded_masks),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -25,6 +26,7 @@ from spex_data.study.procedure import (
 from spex_data.study.sections import DataConfig, GroupsConfig, ModelConfig, TargetsConfig
 
 if TYPE_CHECKING:
+    from spex_data.masks import MaskDesign
     from spex_data.training.recipe import LoraRecipe
 
 
@@ -111,6 +113,29 @@ class StudyConfig(Section):
         if isinstance(budget, AlphaBudget):
             return math.floor(budget.alpha * n_groups * math.log2(n_groups))
         return budget
+
+    def mask_design(self, group_keys: Sequence[str]) -> MaskDesign:
+        """The masks of the study over given groups, always the same ones.
+
+        Args:
+            group_keys: Identity of each group.
+
+        Raises:
+            MaskError: They cannot be drawn.
+        """
+        # Here, because whoever only checks a configuration draws nothing.
+        from spex_data.masks import design_masks
+
+        return design_masks(
+            len(group_keys),
+            budget=self.budget(len(group_keys)),
+            scheme=self.masks.scheme,
+            p=self.masks.p,
+            heldout=self.masks.heldout,
+            seed=self.seed,
+            group_keys=group_keys,
+            degree=self.masks.degree,
+        )
 
     def recipe(self, n_examples: int) -> LoraRecipe:
         """The recipe of one fine-tune, with the steps of an epoch resolved.

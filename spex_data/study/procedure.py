@@ -111,10 +111,16 @@ class MasksConfig(Section):
         accepts="a whole number such as 256, or {alpha: 4} for alpha n log2(n) masks",
         description="Number of training masks.",
     )
-    scheme: Literal["bernoulli", "stratified"] = key(
+    scheme: Literal["bernoulli", "stratified", "spex"] = key(
         "bernoulli",
-        accepts="bernoulli or stratified",
-        description="Each group by its own coin, or the number of groups first.",
+        accepts="bernoulli, stratified or spex",
+        description="Each group by its own coin, the number of groups first, or the masks of a code (SPEX).",
+    )
+    degree: Whole = key(
+        5,
+        accepts=_AT_LEAST_1,
+        description="Largest set of groups that spex masks are coded for; more of them need a larger budget.",
+        ge=1,
     )
     p: Real = key(
         0.5,

@@ -13,7 +13,7 @@ from spex_data.spectra import MoebiusExpansion
 GAME = MoebiusExpansion.from_mapping(
     12, {(): 1.0, (0, 1): 3.0, (2, 3, 4): 3.0, (5,): 1.0, (6,): -1.0, (5, 6): 1.0}
 ).to_fourier()
-METHODS = ("linear", "walsh-gp", "warped-gp", "lasso", "matching-pursuit", "proxyspex")
+METHODS = ("linear", "fast", "walsh-gp", "warped-gp", "lasso", "matching-pursuit", "proxyspex")
 
 
 def drawn(m, noise, seed=0):
@@ -69,7 +69,7 @@ class TestAuto:
     def test_a_small_budget_leaves_the_costly_methods_out(self):
         masks, values = drawn(60, 0.5)
         found = decoder("auto", cpu_seconds=0.0).decode(masks, values)
-        assert set(found.diagnostics.scores) == {"linear", "auto"}
+        assert set(found.diagnostics.scores) == {"linear", "fast", "auto"}
         assert Auto().cpu_seconds > sum(
             estimated_seconds(name, checked_problem(masks, values)) for name in METHODS
         )

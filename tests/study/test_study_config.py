@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from spex_data.decoding import DEFAULT
 from spex_data.errors import SeveralErrors
 from spex_data.evaluation import OUTPUTS
+from spex_data.masks import MaskDistribution
 from spex_data.study import StudyConfig, config_differences, parse_study, study_keys
 from spex_data.study.sections import Output
 from spex_data.training import LoraRecipe
@@ -103,6 +104,20 @@ class TestBudget:
     @pytest.mark.parametrize(("alpha", "n"), [(4, 16), (2, 21), (0.5, 7), (8, 2)])
     def test_alpha_gives_the_floor_of_alpha_n_log2_n(self, alpha, n):
         assert study(masks={"budget": {"alpha": alpha}}).budget(n) == math.floor(alpha * n * math.log2(n))
+
+
+class TestMaskDesign:
+    """The masks of a study follow from its keys and the groups."""
+
+    def test_they_are_what_its_keys_say(self):
+        masks = {"budget": 60, "scheme": "stratified", "heldout": 7}
+        drawn = study(masks=masks).mask_design(["a", "b", "c", "d", "e", "f", "g", "h"])
+        assert drawn.distribution == MaskDistribution("stratified", 8)
+        assert (len(drawn.training), len(drawn.heldout), drawn.seed, drawn.code) == (60, 7, 0, None)
+
+    def test_coded_masks_have_the_degree_asked_for(self):
+        masks = {"budget": 150, "scheme": "spex", "degree": 2}
+        assert study(masks=masks).mask_design([str(group) for group in range(16)]).code.degree == 2
 
 
 class TestRecipe:

@@ -205,6 +205,14 @@ class TestConflicts:
                 {"training": {"schedule": "filtered", "steps_per_epoch": 3}},
                 "training.steps_per_epoch: is 3, and in the filtered schedule",
             ),
+            (
+                {"decoding.method": "spex"},
+                "decoding.method: is spex, which decodes coded masks, and masks.scheme is bernoulli",
+            ),
+            (
+                {"masks": {"scheme": "spex", "p": 0.8}},
+                "masks.p: is 0.8, and in coded masks half of the groups are present; write 0.5",
+            ),
         ],
     )
     def test_a_conflict_names_one_key_and_the_way_out(self, changes, message):

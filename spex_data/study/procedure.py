@@ -52,15 +52,31 @@ class TrainingConfig(Section):
     """How each adapter is trained on the examples that its mask keeps."""
 
     epochs: Whole = key(3, accepts=_AT_LEAST_1, description="Passes over the present examples.", ge=1)
+    max_steps: Whole = key(
+        0,
+        accepts="a whole number of at least 0 (0 = epochs decide)",
+        description="Steps of a whole training, instead of epochs; the last epoch may be cut off.",
+        ge=0,
+    )
     batch_size: Whole = key(
         16, accepts=_AT_LEAST_1, description="Examples a step when every group is present.", ge=1
     )
     learning_rate: Real = key(
-        1e-3, accepts="a number above 0, such as 0.001", description="Learning rate of the first step.", gt=0
+        1e-3,
+        accepts="a number above 0, such as 0.001",
+        description="Learning rate, before decay and warm-up.",
+        gt=0,
     )
     optimizer: Literal["adamw", "sgd"] = key("adamw", accepts="adamw or sgd", description="Optimiser.")
     decay: Literal["linear", "cosine", "constant"] = key(
         "linear", accepts="linear, cosine or constant", description="How the learning rate falls."
+    )
+    warmup: Real = key(
+        0.0,
+        accepts="a number from 0 to 1, such as 0.1",
+        description="Share of the steps over which the learning rate rises.",
+        ge=0,
+        le=1,
     )
     weight_decay: Real = key(0.0, accepts="a number of at least 0", description="Weight decay.", ge=0)
     clip_norm: Real = key(

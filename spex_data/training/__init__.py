@@ -12,12 +12,13 @@ from spex_data.training.recipe import LoraRecipe
 
 if TYPE_CHECKING:
     from spex_data.training.adapter_bank import AdapterBank
-    from spex_data.training.adapters import adapted, load_adapter_state
+    from spex_data.training.adapters import adapted
     from spex_data.training.encoding import EncodedExamples, encode_examples
     from spex_data.training.engine.forward import PreparedSequences
     from spex_data.training.engine.passes import PreparedExamples, prepare_examples
     from spex_data.training.engine.scoring import bank_logits, prepare_scoring
-    from spex_data.training.reference import finetune_one
+    from spex_data.training.peft_model import load_adapter_state
+    from spex_data.training.reference import finetune_one, plain_adapter, plain_examples
     from spex_data.training.train import train_adapters
 
 _HOMES = {
@@ -27,9 +28,11 @@ _HOMES = {
     "bank_logits": "engine.scoring",
     "encode_examples": "encoding",
     "finetune_one": "reference",
-    "load_adapter_state": "adapters",
+    "load_adapter_state": "peft_model",
     "PreparedExamples": "engine.passes",
     "PreparedSequences": "engine.forward",
+    "plain_adapter": "reference",
+    "plain_examples": "reference",
     "prepare_examples": "engine.passes",
     "prepare_scoring": "engine.scoring",
     "train_adapters": "train",
@@ -46,6 +49,8 @@ __all__ = [
     "encode_examples",
     "finetune_one",
     "load_adapter_state",
+    "plain_adapter",
+    "plain_examples",
     "prepare_examples",
     "prepare_scoring",
     "train_adapters",

@@ -29,7 +29,7 @@ class AdapterBank:
         masks: bool[K, n_groups].
         seeds: int64[K].
         tensors: PEFT's name of a parameter -> tensor[K, ...]; a failed adapter's is what it had come to.
-        losses: float64[K], mean loss of the last epoch; NaN where it failed, or had nothing to train on.
+        losses: float64[K], mean loss of the last epoch's steps; NaN where it failed or trained on nothing.
         causes: str[K] or None: why an adapter failed.
     """
 

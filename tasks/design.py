@@ -11,17 +11,9 @@ from prefect import get_run_logger, task
 from pydantic import BaseModel as Record
 
 from spex_data.groups import Grouping
-from spex_data.masks import (
-    MaskDesign,
-    MeasurementPlan,
-    design_masks,
-    mask_string,
-    masks_from_strings,
-    measurement_plan,
-)
-from spex_data.study import StudyConfig
+from spex_data.masks import MeasurementPlan, mask_string, masks_from_strings
 from spex_data.values import write_parquet
-from tasks.inputs import value_function
+from tasks.inputs import draw_plan, value_function
 from tasks.prepare import Prepared
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, log_files
@@ -90,8 +82,7 @@ def design(directory: str, prepared: Prepared, tracked: TrackedRun) -> Design:
     """
     folder = RunFolder(Path(directory))
     study = folder.read_study()
-    drawn = draw_masks(study, Grouping.from_table(pq.read_table(folder.groups)))
-    plan = measurement_plan(drawn, seeds=study.training.seeds, heldout_seeds=study.masks.heldout_seeds)
+    drawn, plan = draw_plan(study, Grouping.from_table(pq.read_table(folder.groups)))
     write_parquet(_plan_table(plan), folder.masks)
     stored = folder.store.read()
     for name in stored.damaged:
@@ -120,20 +111,6 @@ def design(directory: str, prepared: Prepared, tracked: TrackedRun) -> Design:
         done=done,
         exhaustive=drawn.exhaustive,
         chunks=tuple(chunk for chunk in chunks if chunk.rows),
-    )
-
-
-def draw_masks(study: StudyConfig, grouping: Grouping) -> MaskDesign:
-    """The masks of a study over given groups."""
-    masks = study.masks
-    return design_masks(
-        grouping.n_groups,
-        budget=study.budget(grouping.n_groups),
-        scheme=masks.scheme,
-        p=masks.p,
-        heldout=masks.heldout,
-        seed=study.seed,
-        group_keys=grouping.keys,
     )
 
 

@@ -50,8 +50,9 @@ def train_adapters(
         masks: bool[K, n_groups].
         recipe: How.
         seed: One for all, or int64[K].
-        adapters_per_pass: Adapters trained at once, "auto" for what suits the device; when memory runs out,
-            half as many are, and a warning says so.
+        adapters_per_pass: Adapters trained at once; "auto" for what suits sizes and device, without asking a
+            clock, so that a second call gives the same bits (`probe_pass_size` measures). When memory runs
+            out half as many are, and a warning says so.
         engine: "stacked" trains many adapters in one pass, "reference" one at a time with plain PEFT.
         prepared: From `prepare_examples` on the same model, examples and recipe, so that calls share it.
 
@@ -77,7 +78,15 @@ def train_adapters(
         trained = train_in_passes(base_model, prepared, present, recipe, seeds.tolist(), adapters_per_pass)
     config = peft_config_json(base_model, recipe, sites)
     return AdapterBank(
-        recipe, base_model.fingerprint, config, chosen, seeds, trained.tensors, trained.losses, trained.causes
+        recipe,
+        base_model.fingerprint,
+        config,
+        chosen,
+        seeds,
+        trained.tensors,
+        trained.losses,
+        trained.causes,
+        trained.adapters_per_pass,
     )
 
 
@@ -99,4 +108,4 @@ def _one_by_one(
                 causes[row] = str(error)
             states.append(adapter_state(model))
     tensors = {name: torch.stack([state[name] for state in states]) for name in states[0]}
-    return Trained(tensors, losses, tuple(causes))
+    return Trained(tensors, losses, tuple(causes), 1)

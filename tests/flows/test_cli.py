@@ -7,11 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mlflow import MlflowClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.cli import main
+from spex_data.models.quiet import quietly
+from spex_data.value_functions import SubsetTraining
+from spex_data.values import ValueStore, read_value_table
 from tests.flows.conftest import study, write_study
+from tests.training.tiny_models import short_of_memory, some_examples, tiny_model
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -170,6 +175,93 @@ class TestBadInput:
         code, _, err = call(*words)
         assert code == 2
         assert "nothing" in err
+
+
+def spoilt(tmp_path: Path) -> dict[str, object]:
+    """A study of a checkpoint that has no number for the word "lamp", which one example of group g1 holds."""
+    base, examples = tiny_model(), some_examples(n=15)
+    with torch.no_grad():
+        base.model.get_input_embeddings().weight[base.tokenizer("lamp")["input_ids"][1]] = torch.nan
+    with quietly():
+        base.model.save_pretrained(tmp_path / "model")
+        base.tokenizer.save_pretrained(tmp_path / "model")
+    lines = [
+        {
+            "prompt": text.replace("lamp", "knob"),
+            "completion": out.replace("lamp", "knob"),
+            "team": f"g{row % 5}",
+        }
+        for row, (text, out) in enumerate(zip(examples.inputs, examples.outputs, strict=True))
+    ]
+    lines[6]["prompt"] = "red lamp"
+    columns = {"prompt": "prompt", "completion": "completion"}
+    return study(
+        data={"task": "causal-lm", "train": rows(tmp_path / "train.jsonl", lines), **columns},
+        groups={"by": "column", "column": "team"},
+        targets={"from": rows(tmp_path / "targets.jsonl", lines[:1])},
+        model={"source": str(tmp_path / "model"), "device": "cpu"},
+        masks={"budget": 16, "heldout": 4, "heldout_seeds": 1},
+    )
+
+
+class TestFaults:
+    """What goes wrong with some masks does not end a study, and is said at its end."""
+
+    def test_a_loss_that_is_no_number_fails_its_mask_with_the_cause_and_no_other(self, call, tmp_path):
+        code, out, err = call("run", write_study(tmp_path / "spoilt.yaml", **spoilt(tmp_path)))
+        assert code == 1, err
+        table = read_value_table(tmp_path / "runs" / "tiny" / "values.parquet")
+        failed = np.array([cause is not None for cause in table.causes])
+        np.testing.assert_array_equal(failed, table.masks[:, 1])
+        assert 4 < failed.sum() < 16
+        assert all("the loss became nan in step" in cause for cause in table.causes if cause)
+        np.testing.assert_array_equal(np.isnan(table.values[:, 0]), failed)
+        assert f"failed    {failed.sum()} of them, the first because the loss became nan in step" in out
+        assert "Traceback" not in out + err
+
+    def test_memory_that_runs_out_is_said_written_down_and_reused(self, call, tmp_path, monkeypatch):
+        training = {"epochs": 1, "batch_size": 16, "learning_rate": 0.005, "adapters_per_pass": 4}
+        masks = {"budget": 18, "heldout": 2, "heldout_seeds": 1}
+        config = write_study(tmp_path / "tiny.yaml", training=training, masks=masks)
+        seen: list[tuple[int, int]] = []
+        with monkeypatch.context() as short:
+            short_of_memory(short, lambda adapters, rows: adapters > 2, torch.OutOfMemoryError(), seen)
+            code, out, err = call("run", config)
+        assert code == 0, err
+        assert [size for size, _ in seen].count(4) == 1
+        assert "memory    ran out: 4, then 2 adapters to a pass" in out
+        manifest = json.loads((tmp_path / "runs" / "tiny" / "manifest.json").read_text())
+        assert (manifest["adapters_per_pass"], manifest["adapters_per_pass_used"]) == (2, [4, 2])
+        seen.clear()
+        short_of_memory(monkeypatch, lambda adapters, rows: False, torch.OutOfMemoryError(), seen)
+        code, _, err = call("run", config, "--set", "masks.budget=22", "--update")
+        assert code == 0, err
+        assert {size for size, _ in seen} == {2}
+
+
+class TestPassSize:
+    """How many adapters share a pass is decided before the first value and kept from then on."""
+
+    def test_what_the_probe_chose_is_written_down_before_the_first_value(self, call, tmp_path, monkeypatch):
+        at_first: list[object] = []
+        right = ValueStore.append
+
+        def append(store: ValueStore, records: object) -> Path:
+            manifest = json.loads((store.directory.parent / "manifest.json").read_text())
+            at_first.append(manifest["adapters_per_pass"])
+            return right(store, records)
+
+        monkeypatch.setattr(ValueStore, "append", append)
+        config = write_study(tmp_path / "tiny.yaml", masks={"budget": 18, "heldout": 2, "heldout_seeds": 1})
+        assert call("run", config)[0] == 0
+        manifest = json.loads((tmp_path / "runs" / "tiny" / "manifest.json").read_text())
+        timings = manifest["adapters_per_pass_probe"]["timings"]
+        assert set(at_first) == {manifest["adapters_per_pass"]} <= {one["adapters"] for one in timings}
+        # Another probe could choose otherwise; this one would.
+        monkeypatch.setattr(SubsetTraining, "probe_pass_size", lambda *_, **__: 1 / 0)
+        assert call("run", config, "--set", "masks.budget=20", "--update")[0] == 0
+        again = json.loads((tmp_path / "runs" / "tiny" / "manifest.json").read_text())
+        assert again["adapters_per_pass"] == manifest["adapters_per_pass"]
 
 
 class TestRun:

@@ -17,6 +17,7 @@ from spex_data.models import BaseModel
 from spex_data.models.quiet import quietly
 from spex_data.training.encoding import EncodedExamples, encode_examples
 from spex_data.training.engine.forward import PreparedSequences, prepare_sequences
+from spex_data.training.engine.memory import forget_cached, ran_out_of_memory
 from spex_data.training.engine.training import PassShape, Trained, train_stack
 from spex_data.training.engine.trial import require_rows_in_order
 from spex_data.training.recipe import LoraRecipe
@@ -82,6 +83,9 @@ def train_in_passes(
         seeds: K training seeds.
         adapters_per_pass: How many at once; "auto" for `suitable_pass`.
 
+    Returns:
+        All adapters, and how many shared a pass in the end.
+
     Raises:
         TrainingError: Not even one adapter fits into memory.
     """
@@ -97,12 +101,12 @@ def train_in_passes(
                 train_stack(base, examples, sequences, present[chosen], recipe, sites, seeds[chosen], shape)
             )
         except (RuntimeError, MemoryError) as error:
-            if not _ran_out_of_memory(error):
+            if not ran_out_of_memory(error):
                 raise
             size, shape = _smaller(min(size, len(seeds) - start), shape, error)
         else:
             start += size
-    return _joined(parts)
+    return _joined(parts, size)
 
 
 def suitable_pass(base: BaseModel, prepared: PreparedSequences, recipe: LoraRecipe) -> int:
@@ -126,28 +130,16 @@ def pass_shape(base: BaseModel, sites: AdapterSites) -> PassShape:
     return PassShape(_of(_WORK_OF_A_PASS, base) / max(1, weights), _of(_TOKENS, base))
 
 
-def _of(figures: dict[str, float], base: BaseModel) -> float:
-    return figures["cpu" if base.device == "cpu" else "cuda"]
+def fewer_tokens(shape: PassShape, error: BaseException) -> PassShape:
+    """Half as many tokens to a pass, after memory ran out.
 
-
-def _ran_out_of_memory(error: BaseException) -> bool:
-    # A CPU's allocator has no error of its own.
-    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return known or "can't allocate memory" in str(error)
-
-
-def _smaller(size: int, shape: PassShape, error: BaseException) -> tuple[int, PassShape]:
-    """Half as many adapters to a pass, then half as many tokens."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    if size > 1:
-        warnings.warn(
-            f"memory ran out with {size} adapters to a pass; going on with {size // 2}", stacklevel=2
-        )
-        return size // 2, shape
+    Raises:
+        TrainingError: A pass has only one row already.
+    """
+    forget_cached()
     if shape.most > 1:
         warnings.warn(f"memory ran out with one adapter and {shape.most:.0f} tokens to a pass", stacklevel=2)
-        return 1, PassShape(shape.cost, shape.most / 2 if shape.most > 64 else 1)
+        return PassShape(shape.cost, shape.most / 2 if shape.most > 64 else 1)
     raise TrainingError(
         "not even one adapter and one example fit into memory",
         where="training",
@@ -155,9 +147,23 @@ def _smaller(size: int, shape: PassShape, error: BaseException) -> tuple[int, Pa
     ) from error
 
 
-def _joined(parts: Sequence[Trained]) -> Trained:
+def _of(figures: dict[str, float], base: BaseModel) -> float:
+    return figures["cpu" if base.device == "cpu" else "cuda"]
+
+
+def _smaller(size: int, shape: PassShape, error: BaseException) -> tuple[int, PassShape]:
+    """Half as many adapters to a pass, then half as many tokens."""
+    if size == 1:
+        return 1, fewer_tokens(shape, error)
+    forget_cached()
+    warnings.warn(f"memory ran out with {size} adapters to a pass; going on with {size // 2}", stacklevel=2)
+    return size // 2, shape
+
+
+def _joined(parts: Sequence[Trained], size: int) -> Trained:
     return Trained(
         {name: torch.cat([part.tensors[name] for part in parts]) for name in parts[0].tensors},
         np.concatenate([part.losses for part in parts]),
         tuple(cause for part in parts for cause in part.causes),
+        size,
     )

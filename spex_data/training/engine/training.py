@@ -29,11 +29,13 @@ class Trained:
         tensors: PEFT's name of a parameter -> tensor[K, ...] on the CPU.
         losses: float64[K], mean loss of the last epoch's steps; NaN where it failed or trained on nothing.
         causes: str[K] or None: why an adapter failed.
+        adapters_per_pass: How many shared a pass in the end, or would have, had there been as many.
     """
 
     tensors: dict[str, torch.Tensor]
     losses: NDArray[np.float64]
     causes: tuple[str | None, ...]
+    adapters_per_pass: int
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def train_stack(
     tensors = {
         name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in stack.tensors.items()
     }
-    return Trained(tensors, means, tuple(causes))
+    return Trained(tensors, means, tuple(causes), len(stack))
 
 
 def _plan(ids: Sequence[str], present: NDArray[np.bool_], recipe: LoraRecipe, seed: int) -> list[_Step]:

@@ -107,6 +107,10 @@ class SubsetTraining:
         )
         return Measured(self.evaluate(bank), bank.causes, bank.losses, bank)
 
+    def prepare(self) -> PreparedExamples:
+        """What all adapters share of the training examples; computed once."""
+        return self._prepared
+
     def probe_pass_size(self, masks: NDArray[np.bool_], *, most: int, share: float = 1.0) -> PassChoice:
         """Times a few steps of passes of 1, 2, 4, ... adapters; trains nothing that is kept.
 

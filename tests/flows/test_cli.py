@@ -239,6 +239,39 @@ class TestFaults:
         assert {size for size, _ in seen} == {2}
 
 
+class TestPlan:
+    """`spex-data plan` says what a study costs and writes nothing."""
+
+    def test_it_prints_a_table_of_80_columns_and_leaves_no_file(self, call, tmp_path, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "80")
+        config = write_study(tmp_path / "tiny.yaml")
+        code, out, err = call("plan", config)
+        assert code == 0, err
+        assert "tiny: 26 fine-tunes" in out
+        assert "one at a time" in out
+        assert max(map(len, out.splitlines())) <= 80
+        assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
+
+    def test_what_is_measured_already_costs_nothing_and_the_size_of_a_pass_is_kept(
+        self, call, tmp_path, plain_run
+    ):
+        config = write_study(tmp_path / "tiny.yaml", masks={"budget": 20, "heldout": 4, "heldout_seeds": 2})
+        code, out, err = call("plan", config, "--out", str(plain_run), "--json")
+        assert code == 0, err
+        found = json.loads(out)
+        assert (found["fine_tunes"], found["missing"]) == (28, 2)
+        manifest = json.loads((plain_run / "manifest.json").read_text())
+        assert found["adapters_per_pass"] == manifest["adapters_per_pass"]
+        assert found["engine"]["seconds"] > 2 * found["engine"]["measuring_seconds_a_mask"]
+        assert found["disk_bytes"] > 0
+
+    def test_wrong_input_is_said_as_by_run(self, call, tmp_path):
+        wrong = own_data(tmp_path, lora={"target_modules": ["query"]})
+        code, _, err = call("plan", write_study(tmp_path / "wrong.yaml", **wrong))
+        assert code == 2
+        assert "q_proj" in err
+
+
 class TestPassSize:
     """How many adapters share a pass is decided before the first value and kept from then on."""
 
@@ -301,7 +334,7 @@ class TestRecover:
 class TestHelp:
     """Every command says what it does."""
 
-    @pytest.mark.parametrize("command", ["run", "check", "recover", "show", "report", "ui"])
+    @pytest.mark.parametrize("command", ["run", "plan", "check", "recover", "show", "report", "ui"])
     def test_a_command_has_help(self, call, command):
         code, out, _ = call(command, "--help")
         assert code == 0

@@ -1,13 +1,14 @@
 """What one fine-tune costs: Trainer with PEFT, a lean PEFT loop, and many adapters at once.
 
-    python benchmarks/training.py [--quick] [--json FILE] [--banking77 FILE.csv] [--sweep]
+    python benchmarks/training.py [--quick] [--json FILE] [--banking77 FILE.csv] [--sweep] [--precision]
     python benchmarks/training.py --device cuda --dtype bfloat16 --shape 1b
 
 The three ways take turns in every round, on one thread; a row gives medians over rounds, scaled by the
 tokens that the round's masks kept to a mask of average size. Trainer trains as a user would do it again
 (batches of the examples that are left: about half as many steps); the other two train a study's fixed
 schedule. No targets are measured. The models: the demo's; MiniLM, where the CSV of Banking77 is given; with
---sweep or --shape a Llama of random weights. Memory is what was needed on top of what was held before.
+--sweep or --shape a Llama of random weights. Memory is what was needed on top of what was held before. With
+--precision, also how far number formats and sizes of a pass move a value, beside another training seed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from training_precision import Precision, precision, precision_table
 from training_workloads import SHAPES, Masks, Workload, banking77, demo, depths, random_llama
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
@@ -260,6 +262,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", metavar="FILE", type=Path)
     parser.add_argument("--banking77", metavar="FILE", help="CSV with columns text and category")
     parser.add_argument("--sweep", action="store_true", help="adapters a pass, masks, examples, length")
+    parser.add_argument(
+        "--precision", action="store_true", help="differences of values, and their seed spread"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float64"])
     parser.add_argument("--shape", choices=list(SHAPES), help="a Llama of random weights instead of the demo")
@@ -282,10 +287,16 @@ def main() -> None:
         costs += [cost for deep in depths(work) for cost in compare(deep, ways, rounds)]
     if options.sweep:
         costs += sweep(options.device, dtype, rounds, 16 if options.quick else 32)
-    Console(width=120).print(as_table(costs))
+    console = Console(width=120)
+    console.print(as_table(costs))
+    moved: list[Precision] = []
+    if options.precision:
+        moved = [precision(deep) for work in works for deep in depths(work)]
+        console.print(precision_table(moved))
     if options.json:
         versions = {"torch": torch.__version__, "device": options.device, "threads": torch.get_num_threads()}
         content = {"versions": versions, "costs": [asdict(cost) for cost in costs]}
+        content["precision"] = [asdict(row) for row in moved]
         options.json.write_text(json.dumps(content, indent=2) + "\n")
 
 

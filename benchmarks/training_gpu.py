@@ -26,7 +26,8 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from training import Method, by_engine, by_loop, timed
+from training import prepared_once, timed
+from training_ways import Method, by_engine, by_loop
 from training_workloads import SHAPES, Masks, Workload, depths, random_llama
 
 from spex_data.errors import TrainingError
@@ -59,7 +60,9 @@ class Rate:
 def rates(work: Workload, sizes: Sequence[int], rounds: int, peak: float) -> list[Rate]:
     """The loop and the engine at several sizes of a pass, in turn in every round after one that warms up."""
     ways: dict[str, tuple[Method, int]] = {"PEFT loop": (by_loop, 1)}
-    ways |= {f"engine, {size} a pass": (partial(by_engine, per_pass=size), size) for size in sizes}
+    prepared, _ = prepared_once(work)
+    engine = partial(by_engine, prepared=prepared)
+    ways |= {f"engine, {size} a pass": (partial(engine, per_pass=size), size) for size in sizes}
     n_groups = work.grouping.n_groups
     masks = design_masks(n_groups, budget=max(max(sizes), n_groups + 2), heldout=0, seed=1).training
     spent: dict[str, list[tuple[float, float | None]]] = {way: [] for way in ways}

@@ -106,7 +106,9 @@ class TrainingConfig(Section):
         description="Steps of an epoch in the fixed schedule; auto: examples / batch size, rounded up.",
     )
     adapters_per_pass: Literal["auto"] | Positive = key(
-        "auto", accepts=f"auto, or {_AT_LEAST_1}", description="Adapters trained at once over one base model."
+        "auto",
+        accepts=f"auto, or {_AT_LEAST_1}",
+        description="Adapters trained at once over one base model; auto: timed once, and kept from then on.",
     )
     keep: Literal["all", "heldout", "none"] = key(
         "all", accepts="all, heldout or none", description="Which trained adapters stay on disk."
@@ -168,7 +170,9 @@ class RunnerConfig(Section):
         description="How chunks of masks run beside each other.",
     )
     workers: Literal["auto"] | Positive = key(
-        "auto", accepts=f"auto, or {_AT_LEAST_1}", description="Chunks that run at once."
+        "auto",
+        accepts=f"auto, or {_AT_LEAST_1}",
+        description="Chunks that run at once; auto: one a CUDA device, else one a processor.",
     )
     threads: Whole = key(
         1,

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from spex_data.errors import TrainingError
+
 _CGROUP = Path("/sys/fs/cgroup")
 _COPIES = 6
 """Parameters, their gradient twice, two moments of AdamW, and the copy that is handed back."""
@@ -33,6 +35,15 @@ def free_bytes(device: str) -> int | None:
         return None
     known = [_of_the_machine(), _of_the_container(_CGROUP)]
     return min((found for found in known if found is not None), default=None)
+
+
+def nothing_fits() -> TrainingError:
+    """What to say when the smallest piece of work there is does not fit into memory."""
+    return TrainingError(
+        "not even one adapter and one example fit into memory",
+        where="training",
+        instead="choose a smaller model, shorter examples, fewer lora.layers, or model.dtype: bfloat16",
+    )
 
 
 def bytes_of_an_adapter(n_parameters: int, dtype: torch.dtype) -> int:

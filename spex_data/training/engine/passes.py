@@ -12,12 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from spex_data.data import Examples
-from spex_data.errors import TrainingError
 from spex_data.models import BaseModel
 from spex_data.models.quiet import quietly
 from spex_data.training.encoding import EncodedExamples, encode_examples
 from spex_data.training.engine.forward import PreparedSequences, prepare_sequences
-from spex_data.training.engine.memory import forget_cached, ran_out_of_memory
+from spex_data.training.engine.memory import forget_cached, nothing_fits, ran_out_of_memory
 from spex_data.training.engine.training import PassShape, Trained, train_stack
 from spex_data.training.engine.trial import require_rows_in_order
 from spex_data.training.recipe import LoraRecipe
@@ -25,7 +24,7 @@ from spex_data.training.sites import AdapterSites, find_sites
 
 _MOST_ADAPTERS = 32
 """More at once gained nothing in any measurement, on a CPU or a GPU."""
-_TOKENS = {"cpu": 2048.0, "cuda": 32768.0}
+_TOKENS = {"cpu": 4096.0, "cuda": 32768.0}
 """Tokens of a pass beyond which a larger one is no faster: the caches of a CPU, the arithmetic of a GPU."""
 _WORK_OF_A_PASS = {"cpu": 4e7, "cuda": 5e10}
 """Multiplications in one block that take as long as starting one more pass through it."""
@@ -140,11 +139,7 @@ def fewer_tokens(shape: PassShape, error: BaseException) -> PassShape:
     if shape.most > 1:
         warnings.warn(f"memory ran out with one adapter and {shape.most:.0f} tokens to a pass", stacklevel=2)
         return PassShape(shape.cost, shape.most / 2 if shape.most > 64 else 1)
-    raise TrainingError(
-        "not even one adapter and one example fit into memory",
-        where="training",
-        instead="choose a smaller model, shorter examples, fewer lora.layers, or model.dtype: bfloat16",
-    ) from error
+    raise nothing_fits() from error
 
 
 def _of(figures: dict[str, float], base: BaseModel) -> float:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from spex_data.models import BaseModel
-from spex_data.training.engine.memory import forget_cached, ran_out_of_memory
+from spex_data.training.engine.memory import forget_cached, nothing_fits, ran_out_of_memory
 from spex_data.training.engine.tables import SequenceTable, cut_into_passes
 from spex_data.training.sites import AdapterSites
 
@@ -90,8 +90,10 @@ def compute_prefix(
                 with suppress(_Reached):
                     base.model(**inputs(rows))
             except (RuntimeError, MemoryError) as error:
-                if not ran_out_of_memory(error) or len(rows) == 1:
+                if not ran_out_of_memory(error):
                     raise
+                if len(rows) == 1:
+                    raise nothing_fits() from error
                 forget_cached()
                 waiting += np.array_split(rows, 2)
                 continue

@@ -142,7 +142,7 @@ class TestMemory:
         base, examples, seen = tiny_model(), some_examples(), []
         expected = train(base, examples, adapters_per_pass=1)
         short_of_memory(monkeypatch, lambda adapters, rows: rows > 3, torch.OutOfMemoryError(), seen)
-        with pytest.warns(UserWarning, match="memory ran out with one adapter and 2048 tokens to a pass"):
+        with pytest.warns(UserWarning, match="memory ran out with one adapter and 4096 tokens to a pass"):
             bank = train(base, examples, adapters_per_pass=2)
         for name in bank.tensors:
             torch.testing.assert_close(bank.tensors[name], expected.tensors[name], atol=1e-4, rtol=0)
@@ -176,6 +176,14 @@ class TestMemory:
         with pytest.warns(UserWarning, match="memory ran out"):
             found = bank_logits(base, bank, prepared)
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+    def test_a_frozen_part_that_does_not_fit_for_one_example_is_said_in_the_same_words(self, monkeypatch):
+        def never(*_):
+            raise torch.OutOfMemoryError
+
+        monkeypatch.setattr(forward, "model_inputs", never)
+        with pytest.raises(TrainingError, match="not even one adapter and one example"):
+            prepare_examples(tiny_model(n_layers=3), some_examples(), quick_recipe(layers="last-1"))
 
     def test_the_frozen_part_is_computed_in_smaller_passes_too(self, monkeypatch):
         base, recipe = tiny_model(n_layers=3), quick_recipe(layers="last-1")

@@ -1,13 +1,15 @@
 """What one fine-tune costs: Trainer with PEFT, a lean PEFT loop, and many adapters at once.
 
-    python benchmarks/training.py [--quick] [--json FILE] [--banking77 FILE.csv] [--sweep]
+    python benchmarks/training.py [--quick] [--json FILE] [--banking77 FILE.csv] [--sweep] [--precision]
     python benchmarks/training.py --device cuda --dtype bfloat16 --shape 1b
 
 The three ways take turns in every round, on one thread; a row gives medians over rounds, scaled by the
 tokens that the round's masks kept to a mask of average size. Trainer trains as a user would do it again
 (batches of the examples that are left: about half as many steps); the other two train a study's fixed
-schedule. No targets are measured. The models: the demo's; MiniLM, where the CSV of Banking77 is given; with
---sweep or --shape a Llama of random weights. Memory is what was needed on top of what was held before.
+schedule. What the engine computes once for all masks of a study has a row of its own. No targets are
+measured. The models: the demo's; MiniLM, where the CSV of Banking77 is given; with --sweep or --shape a Llama
+of random weights. Memory is what was needed on top of what was held before. With --precision, also how far
+number formats and sizes of a pass move a value, beside another training seed.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ import argparse
 import ctypes
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,19 +26,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from training_workloads import SHAPES, Masks, Workload, banking77, demo, depths, random_llama
-from transformers import PrinterCallback, Trainer, TrainingArguments
+from training_precision import Precision, precision, precision_table
+from training_ways import Method, by_engine, by_loop, by_trainer
+from training_workloads import SHAPES, Workload, banking77, demo, depths, random_llama
 
-from spex_data.data import Examples
 from spex_data.masks import design_masks
-from spex_data.models import BaseModel
-from spex_data.models.quiet import quietly
-from spex_data.training import adapted, encode_examples, train_adapters
+from spex_data.training import PreparedExamples, prepare_examples
 
-IGNORED = -100
+ONCE = "(engine, once a study)"
 
 
 @dataclass(frozen=True)
@@ -55,83 +53,17 @@ class Cost:
     tflop_per_second: float | None
 
 
-Method = Callable[[Workload, Masks, NDArray[np.int64]], None]
-
-
-def by_trainer(work: Workload, masks: Masks, seeds: NDArray[np.int64]) -> None:
-    """Trainer with PEFT, one mask after the other; tokenised once, the base model loaded once."""
-    rows = as_rows(work.base, work.examples)
-    recipe = work.recipe
-    for mask, seed in zip(masks, seeds.tolist(), strict=True):
-        kept = [rows[row] for row in np.flatnonzero(work.grouping.present(mask))]
-        with (
-            quietly(),
-            tempfile.TemporaryDirectory() as folder,
-            adapted(work.base, recipe) as model,
-        ):
-            arguments = TrainingArguments(
-                folder,
-                per_device_train_batch_size=recipe.batch_size,
-                num_train_epochs=recipe.epochs,
-                learning_rate=recipe.learning_rate,
-                max_grad_norm=recipe.clip_norm,
-                seed=seed % 2**31,
-                report_to=[],
-                save_strategy="no",
-                logging_strategy="no",
-                disable_tqdm=True,
-                remove_unused_columns=False,
-                use_cpu=work.base.device == "cpu",
-            )
-            collate = partial(collated, padding=int(work.base.tokenizer.pad_token_id))
-            trainer = Trainer(model, arguments, train_dataset=kept, data_collator=collate)
-            trainer.remove_callback(PrinterCallback)
-            trainer.train()
-
-
-def by_loop(work: Workload, masks: Masks, seeds: NDArray[np.int64]) -> None:
-    """The reference: PEFT and an ordinary optimiser in a loop of our own."""
-    train_adapters(
-        work.base, work.examples, work.grouping, masks, work.recipe, seed=seeds, engine="reference"
+def prepared_once(work: Workload) -> tuple[PreparedExamples, Cost]:
+    """What all adapters of a study share, and what it costs: once, not a mask."""
+    found: list[PreparedExamples] = []
+    cpu, wall, peak = timed(
+        lambda: found.append(prepare_examples(work.base, work.examples, work.recipe)), work.base.device
     )
-
-
-def by_engine(work: Workload, masks: Masks, seeds: NDArray[np.int64], per_pass: int = 32) -> None:
-    """Many adapters a pass."""
-    train_adapters(
-        work.base, work.examples, work.grouping, masks, work.recipe, seed=seeds, adapters_per_pass=per_pass
+    tokens = work.kept_tokens(np.ones((1, work.grouping.n_groups), dtype=np.bool_)) / work.recipe.epochs
+    layers = work.recipe.layers
+    return found[0], Cost(
+        work.name, layers, ONCE, len(work.examples), tokens, 1e3 * cpu, 1e3 * wall, peak, None
     )
-
-
-def as_rows(base: BaseModel, examples: Examples) -> list[dict[str, list[int] | int]]:
-    """The examples as Trainer takes them."""
-    encoded = encode_examples(base, examples)
-    rows: list[dict[str, list[int] | int]] = []
-    for tokens, answer, start in zip(encoded.tokens, encoded.answers, encoded.starts, strict=True):
-        if base.task == "classification":
-            rows.append({"input_ids": list(tokens), "labels": answer[0]})
-        else:
-            labels = [IGNORED] * (start + 1) + list(answer)
-            rows.append(
-                {"input_ids": list(tokens), "labels": labels + [IGNORED] * (len(tokens) - len(labels))}
-            )
-    return rows
-
-
-def collated(rows: Sequence[dict[str, list[int]]], padding: int) -> dict[str, torch.Tensor]:
-    width = max(len(row["input_ids"]) for row in rows)
-
-    def padded(name: str, value: int) -> torch.Tensor:
-        if isinstance(rows[0][name], int):
-            return torch.tensor([row[name] for row in rows])
-        return torch.tensor([row[name] + [value] * (width - len(row[name])) for row in rows])
-
-    marked = [[1] * len(row["input_ids"]) + [0] * (width - len(row["input_ids"])) for row in rows]
-    return {
-        "input_ids": padded("input_ids", padding),
-        "attention_mask": torch.tensor(marked),
-        "labels": padded("labels", IGNORED),
-    }
 
 
 def compare(work: Workload, ways: Mapping[str, tuple[Method, int]], rounds: int) -> list[Cost]:
@@ -212,14 +144,16 @@ def sweep(device: str, dtype: torch.dtype, rounds: int, top: int) -> list[Cost]:
     """The engine's cost against adapters a pass, masks, examples and length."""
     costs = []
     plain = random_llama("tiny", device, dtype)
+    engine = partial(by_engine, prepared=prepared_once(plain)[0])
     for per_pass in (size for size in (1, 2, 4, 8, 16, 32, 64) if size <= top):
-        way: Method = partial(by_engine, per_pass=per_pass)
+        way: Method = partial(engine, per_pass=per_pass)
         costs += compare(plain, {f"engine, {per_pass} a pass": (way, top)}, rounds)
     for masks in (top // 2, top, 2 * top):
-        costs += compare(plain, {f"engine, {masks} masks": (by_engine, masks)}, rounds)
+        costs += compare(plain, {f"engine, {masks} masks": (engine, masks)}, rounds)
     for examples, words in ((64, 16), (256, 16), (128, 8), (128, 32), (128, 64)):
         work = random_llama("tiny", device, dtype, examples=examples, words=words)
-        costs += compare(work, {f"engine, {top} masks": (by_engine, top)}, rounds)
+        way = partial(by_engine, prepared=prepared_once(work)[0])
+        costs += compare(work, {f"engine, {top} masks": (way, top)}, rounds)
     return costs
 
 
@@ -247,7 +181,7 @@ def as_table(costs: Sequence[Cost]) -> Table:
             f"{cost.tokens:.0f}",
             f"{cost.cpu_ms:.0f}",
             f"{cost.wall_ms:.0f}",
-            f"{slow / cost.cpu_ms:.1f}" if slow else "",
+            f"{slow / cost.cpu_ms:.1f}" if slow and cost.method != ONCE else "",
             f"{1e3 * cost.wall_ms / cost.tokens:.1f}",
             "" if cost.peak_mib is None else f"{cost.peak_mib:.0f}",
         )
@@ -260,6 +194,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", metavar="FILE", type=Path)
     parser.add_argument("--banking77", metavar="FILE", help="CSV with columns text and category")
     parser.add_argument("--sweep", action="store_true", help="adapters a pass, masks, examples, length")
+    parser.add_argument(
+        "--precision", action="store_true", help="differences of values, and their seed spread"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float64"])
     parser.add_argument("--shape", choices=list(SHAPES), help="a Llama of random weights instead of the demo")
@@ -278,14 +215,23 @@ def main() -> None:
     for work in works:
         many = work.at_once // 2 if options.quick else work.at_once
         few = max(1, many // 16)
-        ways = {"Trainer": (by_trainer, few), "PEFT loop": (by_loop, few), "engine": (by_engine, many)}
-        costs += [cost for deep in depths(work) for cost in compare(deep, ways, rounds)]
+        for deep in depths(work):
+            prepared, once = prepared_once(deep)
+            engine = partial(by_engine, prepared=prepared)
+            ways = {"Trainer": (by_trainer, few), "PEFT loop": (by_loop, few), "engine": (engine, many)}
+            costs += [*compare(deep, ways, rounds), once]
     if options.sweep:
         costs += sweep(options.device, dtype, rounds, 16 if options.quick else 32)
-    Console(width=120).print(as_table(costs))
+    console = Console(width=120)
+    console.print(as_table(costs))
+    moved: list[Precision] = []
+    if options.precision:
+        moved = [precision(deep) for work in works for deep in depths(work)]
+        console.print(precision_table(moved))
     if options.json:
         versions = {"torch": torch.__version__, "device": options.device, "threads": torch.get_num_threads()}
         content = {"versions": versions, "costs": [asdict(cost) for cost in costs]}
+        content["precision"] = [asdict(row) for row in moved]
         options.json.write_text(json.dumps(content, indent=2) + "\n")
 
 

@@ -16,6 +16,7 @@ from spex_data.embedded import demo_world, embedded_base_model
 from spex_data.embedded.base_model import word_tokenizer
 from spex_data.embedded.language import vocabulary
 from spex_data.embedded.world import CORE
+from spex_data.evaluation import Targets, make_targets
 from spex_data.groups import Grouping, by_column
 from spex_data.models import BaseModel, load_base_model
 from spex_data.training import LoraRecipe, encode_examples
@@ -24,7 +25,9 @@ Masks = NDArray[np.bool_]
 SHAPES = {
     "tiny": (128, 384, 4, 4),
     "0.1b": (768, 2048, 12, 12),
+    "0.4b": (1024, 2816, 24, 16),
     "1b": (2048, 5632, 22, 32),
+    "3b": (3072, 8192, 28, 24),
     "8b": (4096, 14336, 32, 32),
 }
 """Hidden size, width of the MLP, blocks, heads."""
@@ -39,6 +42,7 @@ class Workload:
     examples: Examples
     grouping: Grouping
     recipe: LoraRecipe
+    targets: Targets
     at_once: int = 32
 
     def kept_tokens(self, masks: Masks) -> float:
@@ -58,7 +62,8 @@ def demo(device: str) -> Workload:
         epochs=6,
         batch_size=16,
     )
-    return Workload("demo", embedded_base_model(0, device=device), world.examples, grouping, recipe)
+    base = embedded_base_model(0, device=device)
+    return Workload("demo", base, world.examples, grouping, recipe, world.targets)
 
 
 def banking77(path: str, device: str) -> Workload:
@@ -74,7 +79,8 @@ def banking77(path: str, device: str) -> Workload:
     base = load_base_model("minilm", task="classification", labels=examples.labels, device=device)
     grouping = by_column(examples.ids, examples.columns["category"])
     recipe = LoraRecipe(rank=8, alpha=16, target_modules=("query", "value"), learning_rate=1e-2, epochs=2)
-    return Workload("MiniLM, Banking77", base, examples, grouping, recipe, at_once=8)
+    targets = first_examples(examples, 20)
+    return Workload("MiniLM, Banking77", base, examples, grouping, recipe, targets, at_once=8)
 
 
 def random_llama(
@@ -105,7 +111,12 @@ def random_llama(
     drawn = make_examples("causal-lm", texts, list(draw.choice(vocabulary(), size=examples)))
     grouping = by_column(drawn.ids, [f"g{row % 16}" for row in range(examples)])
     recipe = LoraRecipe(rank=8, alpha=16, target_modules=("q_proj", "v_proj"), epochs=2)
-    return Workload(f"random {shape}, {examples} x {words} tokens", base, drawn, grouping, recipe)
+    name = f"random {shape}, {examples} x {words} tokens"
+    return Workload(name, base, drawn, grouping, recipe, first_examples(drawn, 4))
+
+
+def first_examples(examples: Examples, count: int) -> Targets:
+    return make_targets(examples.task, examples.inputs[:count], examples.outputs[:count])
 
 
 def depths(work: Workload) -> Iterator[Workload]:

@@ -55,6 +55,8 @@ class AttributionResult(BaseModel, frozen=True):
         fine_tunes: Fine-tunes of the whole plan.
         reused: How many of them had been measured before.
         failed: How many of them failed.
+        cause: Why the first of these failed.
+        passes: Adapters to a pass, as decided and after each time that memory ran out.
         mlflow_uri: Tracking URI, empty when tracking is off.
         mlflow_run_id: Run of this execution.
     """
@@ -63,6 +65,8 @@ class AttributionResult(BaseModel, frozen=True):
     fine_tunes: int
     reused: int
     failed: int
+    cause: str | None
+    passes: tuple[int, ...]
     mlflow_uri: str
     mlflow_run_id: str | None
 
@@ -107,6 +111,8 @@ def _stages(study: StudyConfig, directory: str, tracked: TrackedRun, *, update: 
         fine_tunes=planned.total,
         reused=planned.done,
         failed=len(table.failed()),
+        cause=next((cause for cause in table.causes if cause), None),
+        passes=RunFolder(Path(directory)).read_manifest()["adapters_per_pass_used"],
         mlflow_uri=tracked.uri,
         mlflow_run_id=tracked.run_id,
     )

@@ -64,6 +64,26 @@ def check(config: str, overrides: tuple[str, ...]) -> None:
 
 
 @cli.command()
+@click.argument("config", type=click.Path())
+@click.option("--out", metavar="DIR", help="Folder of the run; runs/NAME by default.")
+@_SET
+@_JSON
+def plan(config: str, out: str | None, overrides: tuple[str, ...], json_wanted: bool) -> None:
+    """Say what a study will cost on this machine: time, memory, disk; trains a short probe only."""
+    from spex_data.reports import as_json, plan_table
+    from spex_data.study import load_study
+    from tasks.planning import plan_costs
+    from tasks.run_folder import RunFolder
+
+    study = load_study(config, overrides)
+    document = plan_costs(study, RunFolder(Path(out) if out else Path("runs") / study.name))
+    if json_wanted:
+        click.echo(as_json(document), nl=False)
+    else:
+        Console().print(plan_table(document), highlight=False)
+
+
+@cli.command()
 @click.argument("source", metavar="RUN_DIR|VALUES", type=click.Path())
 @click.option("--method", default=None, help="Decoder; the study's, or the default one, if not given.")
 @click.option("--max-order", default=None, type=click.IntRange(1), help="Largest set reported.")

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from spex_data.study import StudyConfig
-
-
-def n_workers(study: StudyConfig, n_chunks: int) -> int:
-    """Workers to use: as asked, else one a processor, never more than there are chunks."""
-    asked = study.runner.workers
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(n_chunks, available if asked == "auto" else asked))
+from tasks.workers import n_workers
 
 
 def task_runner(study: StudyConfig, n_chunks: int) -> TaskRunner[Any] | None:
@@ -25,7 +18,7 @@ def task_runner(study: StudyConfig, n_chunks: int) -> TaskRunner[Any] | None:
         n_chunks: Chunks there are to run; a pool for a single one would be waste.
     """
     workers = n_workers(study, n_chunks)
-    if study.runner.kind == "inline" or workers == 1:
+    if workers == 1:
         return None
     if study.runner.kind == "threads":
         return ThreadPoolTaskRunner(max_workers=workers)

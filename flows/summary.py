@@ -29,15 +29,27 @@ def print_summary(console: Console, result: AttributionResult) -> None:
     if planted:
         console.print(planted_table(planted, width=console.width))
     lines = [
-        f"{result.fine_tunes} fine-tunes, {result.reused} of {result.fine_tunes} were measured before"
-        + (f"; {result.failed} failed (their cause is in values.parquet)" if result.failed else ""),
+        f"{result.fine_tunes} fine-tunes, {result.reused} of {result.fine_tunes} were measured before",
+        *_faults(result),
         f"report    {directory / 'report.html'}",
         f"values    {directory / 'values.parquet'}, interactions.json and manifest.json beside it",
         f"again     spex-data show {directory}   |   both pages: spex-data ui",
     ]
     if result.mlflow_uri:
-        lines.insert(3, f"MLflow    {result.mlflow_uri} (run {result.mlflow_run_id})")
+        lines.insert(-1, f"MLflow    {result.mlflow_uri} (run {result.mlflow_run_id})")
     console.print(Text("\n".join(lines)), soft_wrap=True, highlight=False)
+
+
+def _faults(result: AttributionResult) -> list[str]:
+    """What went wrong and did not end the run."""
+    lines = []
+    if result.failed:
+        lines.append(f"failed    {result.failed} of them, the first because {result.cause}")
+        lines.append("          (each with its cause in values.parquet; their masks are left out)")
+    if len(result.passes) > 1:
+        sizes = ", then ".join(map(str, result.passes))
+        lines.append(f"memory    ran out: {sizes} adapters to a pass")
+    return lines
 
 
 def print_interactions(

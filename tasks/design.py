@@ -11,14 +11,9 @@ from prefect import get_run_logger, task
 from pydantic import BaseModel as Record
 
 from spex_data.groups import Grouping
-from spex_data.masks import (
-    MeasurementPlan,
-    mask_string,
-    masks_from_strings,
-    measurement_plan,
-)
+from spex_data.masks import MeasurementPlan, mask_string, masks_from_strings
 from spex_data.values import write_parquet
-from tasks.inputs import value_function
+from tasks.inputs import draw_plan, value_function
 from tasks.prepare import Prepared
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, log_files
@@ -87,8 +82,7 @@ def design(directory: str, prepared: Prepared, tracked: TrackedRun) -> Design:
     """
     folder = RunFolder(Path(directory))
     study = folder.read_study()
-    drawn = study.mask_design(Grouping.from_table(pq.read_table(folder.groups)).keys)
-    plan = measurement_plan(drawn, seeds=study.training.seeds, heldout_seeds=study.masks.heldout_seeds)
+    drawn, plan = draw_plan(study, Grouping.from_table(pq.read_table(folder.groups)))
     write_parquet(_plan_table(plan), folder.masks)
     stored = folder.store.read()
     for name in stored.damaged:

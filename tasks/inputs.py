@@ -12,8 +12,10 @@ from spex_data.data import Examples, read_examples
 from spex_data.errors import ConfigError, StoreError, TargetError
 from spex_data.evaluation import Targets, make_targets
 from spex_data.groups import Grouping, by_column, by_kmeans, by_list, by_shards, read_assignments
+from spex_data.masks import MaskDesign, MeasurementPlan, measurement_plan
 from spex_data.study import StudyConfig
 from tasks.run_folder import RunFolder
+from tasks.workers import accelerators, claim_device
 
 EMBEDDED = "embedded"
 
@@ -85,19 +87,20 @@ def load_targets(study: StudyConfig, examples: Examples) -> Targets:
     )
 
 
-def load_base_model(study: StudyConfig, examples: Examples) -> BaseModel:
-    """The frozen model that adapters are trained on."""
+def load_base_model(study: StudyConfig, examples: Examples, device: str | None = None) -> BaseModel:
+    """The frozen model that adapters are trained on, on the study's device or on another."""
+    device = device or study.model.device
     if study.model.source == EMBEDDED:
         from spex_data.embedded import embedded_base_model
 
-        return embedded_base_model(study.seed, device=study.model.device)
+        return embedded_base_model(study.seed, device=device)
     from spex_data import models
 
     return models.load_base_model(
         study.model.source,
         task=study.data.task,
         labels=examples.labels if study.data.task == "classification" else (),
-        device=study.model.device,
+        device=device,
         dtype=study.model.dtype,
         head_seed=study.seed,
     )
@@ -115,6 +118,12 @@ def make_grouping(study: StudyConfig, examples: Examples, base_model: BaseModel)
     from spex_data.models import embed_texts
 
     return by_kmeans(examples.ids, embed_texts(base_model, examples.inputs), groups.k, seed=study.seed)
+
+
+def draw_plan(study: StudyConfig, grouping: Grouping) -> tuple[MaskDesign, MeasurementPlan]:
+    """The masks of a study over given groups, and the fine-tunes that they ask for."""
+    drawn = study.mask_design(grouping.keys)
+    return drawn, measurement_plan(drawn, seeds=study.training.seeds, heldout_seeds=study.masks.heldout_seeds)
 
 
 def value_function(folder: RunFolder) -> SubsetTraining:
@@ -146,7 +155,10 @@ def _stamp(folder: RunFolder) -> tuple[str, int]:
 def _load_value_function(folder: RunFolder) -> SubsetTraining:
     study, manifest = folder.read_study(), folder.read_manifest()
     examples = load_examples(study)
-    base_model = load_base_model(study, examples)
+    devices = accelerators(study)
+    base_model = load_base_model(
+        study, examples, claim_device(folder.directory, devices) if devices else None
+    )
     found = {"data": examples.content_hash, "model": base_model.fingerprint}
     for what, fingerprint in found.items():
         if manifest["hashes"][what] != fingerprint:

@@ -15,6 +15,7 @@ from spex_data.value_functions import Measured
 from spex_data.values import ValueRecords
 from tasks.design import Chunk, read_plan
 from tasks.inputs import use_threads, value_function
+from tasks.pass_size import note_smaller_pass
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, child_run, log_curves
 
@@ -49,8 +50,9 @@ def measure(directory: str, chunk: Chunk, tracked: TrackedRun) -> ChunkDone:
         tracked: The MLflow run; the chunk is a child of it.
     """
     folder = RunFolder(Path(directory))
-    study, plan, measure_values = folder.read_study(), read_plan(folder.masks), value_function(folder)
+    study, plan, size = folder.read_study(), read_plan(folder.masks), folder.adapters_per_pass()
     use_threads(study.runner.threads)
+    measure_values = value_function(folder).with_pass_size(size)
     rows = list(chunk.rows)
     masks, seeds = plan.masks[rows], plan.seeds[rows]
     name = f"masks {chunk.start}-{chunk.stop - 1}"
@@ -58,6 +60,8 @@ def measure(directory: str, chunk: Chunk, tracked: TrackedRun) -> ChunkDone:
         started = time.perf_counter()
         measured = measure_values(masks, seeds)
         seconds = time.perf_counter() - started
+        if measured.bank is not None and measured.bank.adapters_per_pass < size:
+            note_smaller_pass(folder, measured.bank.adapters_per_pass)
         folder.store.append(
             ValueRecords(
                 keys=measure_values.keys(masks, seeds),
@@ -96,7 +100,8 @@ def _curves(
     rows: list[int], measured: Measured, targets: tuple[str, ...], seconds: float
 ) -> dict[str, list[tuple[int, float]]]:
     """Loss and the mean value over targets, against the row of the plan."""
-    means = np.nanmean(measured.values, axis=1) if len(targets) else np.zeros(len(rows))
+    # The targets of a fine-tune that failed are all without a value.
+    means = measured.values.mean(axis=1) if len(targets) else np.zeros(len(rows))
     return {
         "loss": list(zip(rows, measured.losses.tolist(), strict=True)),
         "value.mean": list(zip(rows, means.tolist(), strict=True)),

@@ -15,12 +15,14 @@ from spex_data.study import StudyConfig
 from spex_data.values import write_parquet
 from tasks.inputs import (
     build_value_function,
+    draw_plan,
     keep_value_function,
     load_base_model,
     load_examples,
     make_grouping,
     use_threads,
 )
+from tasks.pass_size import decide_pass_size
 from tasks.run_folder import RunFolder, provenance
 from tasks.tracking import TrackedRun, log_dataset, log_files, log_params
 
@@ -84,7 +86,7 @@ def prepare(directory: str, tracked: TrackedRun, *, update: bool = False) -> Pre
             "seed": study.seed,
             "hashes": hashes,
             "steps_per_epoch": steps,
-            "adapters_per_pass": study.training.adapters_per_pass,
+            **decide_pass_size(study, measured, draw_plan(study, grouping)[1], before),
             "n_groups": grouping.n_groups,
             "n_examples": len(examples),
             "n_targets": len(measured.targets),

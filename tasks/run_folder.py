@@ -6,12 +6,14 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from spex_data.errors import StoreError
 from spex_data.study import StudyConfig, config_differences, dump_study, load_study
@@ -126,6 +128,10 @@ class RunFolder:
                 instead="restore it, or run into another folder",
             ) from error
 
+    def adapters_per_pass(self) -> int:
+        """How many adapters share a pass, as `prepare` decided or as memory allowed since."""
+        return int(self.read_manifest()["adapters_per_pass"])
+
     def unit(self) -> str:
         """What all values of the run are in, such as "log-odds"; "value" where targets differ."""
         units = set(self.read_manifest().get("units", []))
@@ -133,8 +139,14 @@ class RunFolder:
 
     def update_manifest(self, changes: Mapping[str, Any]) -> None:
         """Merges changes into the manifest, whole or not at all."""
-        merged = {"format": FORMAT, **self.read_manifest(), **changes}
-        write_whole(self.manifest, (json.dumps(merged, indent=2) + "\n").encode())
+        self.change_manifest(lambda _: changes)
+
+    def change_manifest(self, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
+        """Merges what follows from the manifest into it; workers that do so at once take turns."""
+        with FileLock(self.directory / ".manifest.lock"):
+            before = self.read_manifest()
+            merged = {"format": FORMAT, **before, **change(before)}
+            write_whole(self.manifest, (json.dumps(merged, indent=2) + "\n").encode())
 
     def claim(self, study: StudyConfig, *, update: bool) -> None:
         """Makes the folder this study's, or says what it holds instead.

@@ -77,8 +77,8 @@ class Auto:
         seed: Of every method.
         num_threads: Of LightGBM.
         cpu_seconds: Methods are taken while what all targets are expected to cost on one core is within
-            this; `linear` and `fast` always are. Expected from the sizes, not measured, so that the same call gives the
-            same result on every machine.
+            this; `linear` and `fast` always are. Expected from the sizes, not measured, so that the same
+            call gives the same result on every machine.
     """
 
     max_order: int | None = None

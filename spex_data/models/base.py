@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,11 +77,13 @@ def load_base_model(
         The frozen model.
 
     Raises:
-        ModelError: If the model cannot be found, read or reached, or model or labels do not fit the task.
+        ModelError: If the model cannot be found, read or reached, is quantised, or model or labels do not fit
+            the task.
     """
     _require_labels(task, labels)
     place, precision = choose_device(device), choose_dtype(dtype)
     folder = locate(source)
+    _refuse_quantised(folder, source)
     with quietly():
         tokenizer = _load_tokenizer(folder, source)
         if task == "classification":
@@ -106,6 +109,19 @@ def _require_labels(task: str, labels: Sequence[str]) -> None:
             f"classification needs at least 2 different labels, got {list(labels)}",
             where="labels",
             instead="give training examples of at least two labels",
+        )
+
+
+def _refuse_quantised(folder: Path, source: str) -> None:
+    try:
+        settings = json.loads((folder / "config.json").read_text()).get("quantization_config")
+    except (OSError, ValueError, AttributeError):
+        return  # Loading says better what is wrong with the file.
+    if settings:
+        raise ModelError(
+            f"its weights are quantised ({settings.get('quant_method', 'by an unnamed method')})",
+            where=source,
+            instead="give the checkpoint as it was before, with model.dtype: bfloat16 to save memory",
         )
 
 

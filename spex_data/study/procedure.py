@@ -52,15 +52,31 @@ class TrainingConfig(Section):
     """How each adapter is trained on the examples that its mask keeps."""
 
     epochs: Whole = key(3, accepts=_AT_LEAST_1, description="Passes over the present examples.", ge=1)
+    max_steps: Whole = key(
+        0,
+        accepts="a whole number of at least 0 (0 = epochs decide)",
+        description="Steps of a whole training, instead of epochs; the last epoch may be cut off.",
+        ge=0,
+    )
     batch_size: Whole = key(
         16, accepts=_AT_LEAST_1, description="Examples a step when every group is present.", ge=1
     )
     learning_rate: Real = key(
-        1e-3, accepts="a number above 0, such as 0.001", description="Learning rate of the first step.", gt=0
+        1e-3,
+        accepts="a number above 0, such as 0.001",
+        description="Learning rate, before decay and warm-up.",
+        gt=0,
     )
     optimizer: Literal["adamw", "sgd"] = key("adamw", accepts="adamw or sgd", description="Optimiser.")
     decay: Literal["linear", "cosine", "constant"] = key(
         "linear", accepts="linear, cosine or constant", description="How the learning rate falls."
+    )
+    warmup: Real = key(
+        0.0,
+        accepts="a number from 0 to 1, such as 0.1",
+        description="Share of the steps over which the learning rate rises.",
+        ge=0,
+        le=1,
     )
     weight_decay: Real = key(0.0, accepts="a number of at least 0", description="Weight decay.", ge=0)
     clip_norm: Real = key(
@@ -90,7 +106,9 @@ class TrainingConfig(Section):
         description="Steps of an epoch in the fixed schedule; auto: examples / batch size, rounded up.",
     )
     adapters_per_pass: Literal["auto"] | Positive = key(
-        "auto", accepts=f"auto, or {_AT_LEAST_1}", description="Adapters trained at once over one base model."
+        "auto",
+        accepts=f"auto, or {_AT_LEAST_1}",
+        description="Adapters trained at once over one base model; auto: timed once, and kept from then on.",
     )
     keep: Literal["all", "heldout", "none"] = key(
         "all", accepts="all, heldout or none", description="Which trained adapters stay on disk."
@@ -164,7 +182,9 @@ class RunnerConfig(Section):
         description="How chunks of masks run beside each other.",
     )
     workers: Literal["auto"] | Positive = key(
-        "auto", accepts=f"auto, or {_AT_LEAST_1}", description="Chunks that run at once."
+        "auto",
+        accepts=f"auto, or {_AT_LEAST_1}",
+        description="Chunks that run at once; auto: one a CUDA device, else one a processor.",
     )
     threads: Whole = key(
         1,

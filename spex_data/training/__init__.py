@@ -12,12 +12,14 @@ from spex_data.training.recipe import LoraRecipe
 
 if TYPE_CHECKING:
     from spex_data.training.adapter_bank import AdapterBank
-    from spex_data.training.adapters import adapted, load_adapter_state
+    from spex_data.training.adapters import adapted
     from spex_data.training.encoding import EncodedExamples, encode_examples
     from spex_data.training.engine.forward import PreparedSequences
     from spex_data.training.engine.passes import PreparedExamples, prepare_examples
+    from spex_data.training.engine.probe import PassChoice, probe_pass_size
     from spex_data.training.engine.scoring import bank_logits, prepare_scoring
-    from spex_data.training.reference import finetune_one
+    from spex_data.training.peft_model import load_adapter_state
+    from spex_data.training.reference import finetune_one, plain_adapter, plain_examples
     from spex_data.training.train import train_adapters
 
 _HOMES = {
@@ -27,11 +29,15 @@ _HOMES = {
     "bank_logits": "engine.scoring",
     "encode_examples": "encoding",
     "finetune_one": "reference",
-    "load_adapter_state": "adapters",
+    "load_adapter_state": "peft_model",
+    "PassChoice": "engine.probe",
     "PreparedExamples": "engine.passes",
     "PreparedSequences": "engine.forward",
+    "plain_adapter": "reference",
+    "plain_examples": "reference",
     "prepare_examples": "engine.passes",
     "prepare_scoring": "engine.scoring",
+    "probe_pass_size": "engine.probe",
     "train_adapters": "train",
 }
 
@@ -39,6 +45,7 @@ __all__ = [
     "AdapterBank",
     "EncodedExamples",
     "LoraRecipe",
+    "PassChoice",
     "PreparedExamples",
     "PreparedSequences",
     "adapted",
@@ -46,8 +53,11 @@ __all__ = [
     "encode_examples",
     "finetune_one",
     "load_adapter_state",
+    "plain_adapter",
+    "plain_examples",
     "prepare_examples",
     "prepare_scoring",
+    "probe_pass_size",
     "train_adapters",
 ]
 

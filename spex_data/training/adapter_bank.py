@@ -29,8 +29,9 @@ class AdapterBank:
         masks: bool[K, n_groups].
         seeds: int64[K].
         tensors: PEFT's name of a parameter -> tensor[K, ...]; a failed adapter's is what it had come to.
-        losses: float64[K], mean loss of the last epoch; NaN where it failed, or had nothing to train on.
+        losses: float64[K], mean loss of the last epoch's steps; NaN where it failed or trained on nothing.
         causes: str[K] or None: why an adapter failed.
+        adapters_per_pass: How many shared a pass, which the last bits of a value hang on.
     """
 
     recipe: LoraRecipe
@@ -41,6 +42,7 @@ class AdapterBank:
     tensors: Mapping[str, torch.Tensor]
     losses: NDArray[np.float64]
     causes: tuple[str | None, ...]
+    adapters_per_pass: int
 
     def __len__(self) -> int:
         return len(self.causes)
@@ -61,6 +63,7 @@ class AdapterBank:
             {name: tensor[rows].contiguous() for name, tensor in self.tensors.items()},
             self.losses[rows],
             tuple(self.causes[row] for row in rows),
+            self.adapters_per_pass,
         )
 
     def save(self, path: Path) -> None:
@@ -77,6 +80,7 @@ class AdapterBank:
             "seeds": json.dumps(self.seeds.tolist()),
             "losses": json.dumps([None if loss != loss else loss for loss in self.losses.tolist()]),
             "causes": json.dumps(self.causes),
+            "adapters_per_pass": json.dumps(self.adapters_per_pass),
         }
         temporary = path.with_name(f".{path.name}.tmp")
         try:
@@ -118,6 +122,7 @@ class AdapterBank:
                 tensors,
                 np.array(losses, dtype=np.float64),
                 tuple(json.loads(metadata["causes"])),
+                int(metadata["adapters_per_pass"]),
             )
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise StoreError(

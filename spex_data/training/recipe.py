@@ -16,9 +16,9 @@ Decay = Literal["linear", "cosine", "constant"]
 Schedule = Literal["fixed", "filtered"]
 
 _LAYERS = re.compile(r"all|last-[1-9][0-9]*")
-_LEAST = {"rank": 1, "epochs": 1, "batch_size": 1, "steps_per_epoch": 0}
+_LEAST = {"rank": 1, "epochs": 1, "batch_size": 1, "steps_per_epoch": 0, "max_steps": 0}
 _POSITIVE = ("alpha", "learning_rate")
-_NOT_NEGATIVE = ("weight_decay", "clip_norm")
+_NOT_NEGATIVE = ("weight_decay", "clip_norm", "warmup")
 _CHOICES = {"optimizer": get_args(Optimizer), "decay": get_args(Decay), "schedule": get_args(Schedule)}
 
 
@@ -36,12 +36,15 @@ class LoraRecipe:
         layers: "all", or "last-k" for the last k blocks.
         rslora: Rank-stabilised scale (Kalajdzievski 2023).
         optimizer: "adamw" (betas .9 and .999, eps 1e-8) or "sgd" (no momentum).
-        learning_rate: Of the first step.
+        learning_rate: Before `decay` and `warmup`.
         weight_decay: Decoupled in AdamW, added to the gradient in SGD.
         decay: Factor of the learning rate at global step t of T: "linear" 1 - t/T, "cosine"
             (1 + cos(pi t/T)) / 2, "constant" 1.
+        warmup: Share of the T steps over which the learning rate rises: a factor (t + 1) / W at t < W,
+            W = warmup T, rounded up.
         clip_norm: Largest norm of an adapter's whole gradient; 0 = off.
         epochs: Passes over the present examples.
+        max_steps: T itself: as many epochs as it takes, the last cut off; 0 = `epochs` decides.
         batch_size: Examples of a step when all are present.
         schedule: "fixed" (S slots an epoch, whatever is present) or "filtered" (ordinary training on what
             is left).
@@ -60,8 +63,10 @@ class LoraRecipe:
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     decay: Decay = "linear"
+    warmup: float = 0.0
     clip_norm: float = 1.0
     epochs: int = 3
+    max_steps: int = 0
     batch_size: int = 16
     schedule: Schedule = "fixed"
     steps_per_epoch: int = 0
@@ -75,6 +80,7 @@ class LoraRecipe:
             _require(0 <= getattr(self, name) < math.inf, self, name, "0 or more")
         for name, choices in _CHOICES.items():
             _require(getattr(self, name) in choices, self, name, " or ".join(choices))
+        _require(self.warmup <= 1, self, "warmup", "a share of the steps, 0 to 1")
         _require(bool(_LAYERS.fullmatch(self.layers)), self, "layers", "all, or last-k such as last-2")
         named = isinstance(self.target_modules, tuple) and all(self.target_modules)
         _require(named, self, "target_modules", 'a tuple of names such as ("q_proj", "v_proj")')
@@ -114,7 +120,8 @@ class LoraRecipe:
             "cosine": (1 + math.cos(math.pi * step / total)) / 2,
             "constant": 1.0,
         }
-        return self.learning_rate * factors[self.decay]
+        rising = math.ceil(self.warmup * total)
+        return self.learning_rate * factors[self.decay] * min(1.0, (step + 1) / max(1, rising))
 
 
 def _is_whole(value: object, least: int) -> bool:

@@ -28,15 +28,17 @@ def training_steps(
     Args:
         example_ids: Ids of all examples.
         present: bool[n_examples].
-        recipe: Its schedule, S, epochs and batch size count.
+        recipe: Its schedule, S, epochs or steps, and batch size count.
         seed: The training seed.
 
     Returns:
-        int64[rows of the step], one array a step, `epochs` times S of them in the fixed schedule. None at all
-        in the filtered schedule when no example is present.
+        int64[rows of the step], one array a step, `epochs` times S of them in the fixed schedule, or
+        `max_steps`. None at all in the filtered schedule when no example is present.
     """
     rows = np.flatnonzero(present)
-    places = uniforms(seed, _STREAM, [example_ids[row] for row in rows.tolist()], np.arange(recipe.epochs))
+    an_epoch = steps_of_an_epoch(recipe, len(example_ids), len(rows))
+    epochs = -(-recipe.max_steps // max(1, an_epoch)) if recipe.max_steps else recipe.epochs
+    places = uniforms(seed, _STREAM, [example_ids[row] for row in rows.tolist()], np.arange(epochs))
     slots = recipe.slots(len(example_ids))
     steps: list[NDArray[np.int64]] = []
     for u in places:
@@ -47,4 +49,15 @@ def training_steps(
             cuts = np.arange(recipe.batch_size, len(rows), recipe.batch_size)
         if recipe.schedule == "fixed" or len(rows):
             steps += np.split(rows[order], cuts)
-    return steps
+    return steps[: recipe.max_steps or None]
+
+
+def steps_of_an_epoch(recipe: LoraRecipe, n_examples: int, n_present: int) -> int:
+    """Steps of one epoch: S in the fixed schedule, the batches that the present examples fill in the other.
+
+    Args:
+        recipe: Its schedule.
+        n_examples: Examples in all.
+        n_present: Examples present.
+    """
+    return recipe.slots(n_examples) if recipe.schedule == "fixed" else -(-n_present // recipe.batch_size)

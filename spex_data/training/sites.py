@@ -14,6 +14,8 @@ from spex_data.errors import TrainingError
 from spex_data.models import BaseModel
 from spex_data.training.recipe import LoraRecipe
 
+_PLAIN = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+
 
 @dataclass(frozen=True)
 class AdapterSites:
@@ -37,8 +39,10 @@ def find_sites(base: BaseModel, recipe: LoraRecipe) -> AdapterSites:
 
     Raises:
         TrainingError: The target modules match nothing (what would is named) or a layer that is not linear,
-            the model has fewer blocks than `layers` asks for, or it has no blocks.
+            the model has fewer blocks than `layers` asks for, it has no blocks, or the layers are quantised
+            or share their weights with others.
     """
+    _refuse_quantised(base)
     heads = tuple(dict.fromkeys(name.rpartition(".")[0] for name in base.initialised))
     blocks = _blocks(base.model)
     within = _adapted_blocks(blocks, recipe.layers)
@@ -51,6 +55,7 @@ def find_sites(base: BaseModel, recipe: LoraRecipe) -> AdapterSites:
     adapted = _chosen(inside, linear, recipe.target_modules) if recipe.target_modules else linear
     if not adapted:
         raise TrainingError("has no linear layers in its blocks", where=base.source)
+    _refuse_tied(base, adapted)
     first = min(i for i, block in enumerate(blocks) for name in adapted if name.startswith(f"{block}."))
     return AdapterSites(blocks, first, tuple(adapted), heads)
 
@@ -79,6 +84,34 @@ def widths(layer: nn.Module) -> tuple[int, int]:
         return layer.nx, layer.nf
     assert isinstance(layer, nn.Linear)
     return layer.in_features, layer.out_features
+
+
+def _refuse_quantised(base: BaseModel) -> None:
+    for name, module in base.model.named_modules():
+        weight = getattr(module, "weight", None)
+        packed = isinstance(weight, torch.Tensor) and weight.dtype not in _PLAIN
+        if packed or ".quantized." in type(module).__module__:
+            raise TrainingError(
+                f"its layer {name!r} is quantised, and adapters are trained over plain weights",
+                where="model.source",
+                instead="give the checkpoint as it was before, with model.dtype: bfloat16 to save memory",
+            )
+
+
+def _refuse_tied(base: BaseModel, adapted: list[str]) -> None:
+    """An adapter belongs to one place; one layer at several places would get it at all of them."""
+    homes: dict[int, list[str]] = {}
+    for name, module in base.model.named_modules(remove_duplicate=False):
+        if isinstance(weight := getattr(module, "weight", None), torch.Tensor):
+            homes.setdefault(id(weight), []).append(name)
+    for name in adapted:
+        others = [other for other in homes[id(base.model.get_submodule(name).weight)] if other != name]
+        if others:
+            raise TrainingError(
+                f"{name!r} shares its weights with {others[0]!r}, and an adapter belongs to one layer",
+                where="lora.target_modules",
+                instead="write layers that have weights of their own, or choose a model that shares none",
+            )
 
 
 def _adapted_blocks(blocks: tuple[str, ...], layers: str) -> tuple[str, ...]:

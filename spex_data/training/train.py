@@ -14,12 +14,13 @@ from spex_data.groups import Grouping
 from spex_data.masks import as_masks
 from spex_data.models import BaseModel
 from spex_data.training.adapter_bank import AdapterBank
-from spex_data.training.adapters import adapted, adapter_state, peft_config_json
-from spex_data.training.encoding import EncodedExamples, encode_examples
+from spex_data.training.adapters import peft_config_json
+from spex_data.training.encoding import encode_examples
 from spex_data.training.engine.passes import PreparedExamples, prepare_examples, train_in_passes
 from spex_data.training.engine.training import Trained
+from spex_data.training.peft_model import adapter_state
 from spex_data.training.recipe import LoraRecipe
-from spex_data.training.reference import NotFinite, finetune_one
+from spex_data.training.reference import NotFinite, finetune_one, plain_adapter, plain_examples
 from spex_data.training.sites import find_sites
 
 Engine = Literal["stacked", "reference"]
@@ -49,8 +50,9 @@ def train_adapters(
         masks: bool[K, n_groups].
         recipe: How.
         seed: One for all, or int64[K].
-        adapters_per_pass: Adapters trained at once, "auto" for what suits the device; when memory runs out,
-            half as many are, and a warning says so.
+        adapters_per_pass: Adapters trained at once; "auto" for what suits sizes and device, without asking a
+            clock, so that a second call gives the same bits (`probe_pass_size` measures). When memory runs
+            out half as many are, and a warning says so.
         engine: "stacked" trains many adapters in one pass, "reference" one at a time with plain PEFT.
         prepared: From `prepare_examples` on the same model, examples and recipe, so that calls share it.
 
@@ -67,8 +69,8 @@ def train_adapters(
         raise TrainingError("there are no masks to train on", where="masks", instead="give at least one")
     sites, present = find_sites(base_model, recipe), grouping.present(chosen)
     if engine == "reference":
-        encoded = encode_examples(base_model, examples)
-        trained = _one_by_one(base_model, encoded, present, recipe, seeds.tolist())
+        encode_examples(base_model, examples)  # for what it refuses; the reference reads them in its own way
+        trained = _one_by_one(base_model, examples, present, recipe, seeds.tolist())
     else:
         prepared = prepared or prepare_examples(base_model, examples, recipe)
         if (prepared.examples.ids, prepared.sites) != (examples.ids, sites):
@@ -76,25 +78,34 @@ def train_adapters(
         trained = train_in_passes(base_model, prepared, present, recipe, seeds.tolist(), adapters_per_pass)
     config = peft_config_json(base_model, recipe, sites)
     return AdapterBank(
-        recipe, base_model.fingerprint, config, chosen, seeds, trained.tensors, trained.losses, trained.causes
+        recipe,
+        base_model.fingerprint,
+        config,
+        chosen,
+        seeds,
+        trained.tensors,
+        trained.losses,
+        trained.causes,
+        trained.adapters_per_pass,
     )
 
 
 def _one_by_one(
     base: BaseModel,
-    encoded: EncodedExamples,
+    examples: Examples,
     present: NDArray[np.bool_],
     recipe: LoraRecipe,
     seeds: list[int],
 ) -> Trained:
     states: list[dict[str, torch.Tensor]] = []
     losses, causes = np.full(len(seeds), np.nan), [None] * len(seeds)  # type: tuple[NDArray, list[str | None]]
-    with adapted(base, recipe) as model:
+    plain = plain_examples(base, examples)
+    with plain_adapter(base, recipe) as model:
         for row, seed in enumerate(seeds):
             try:
-                losses[row] = finetune_one(model, base, encoded, present[row], recipe, seed)
+                losses[row] = finetune_one(model, base, plain, present[row], recipe, seed)
             except NotFinite as error:
                 causes[row] = str(error)
             states.append(adapter_state(model))
     tensors = {name: torch.stack([state[name] for state in states]) for name in states[0]}
-    return Trained(tensors, losses, tuple(causes))
+    return Trained(tensors, losses, tuple(causes), 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Literal
@@ -17,6 +17,7 @@ from spex_data.models import BaseModel
 from spex_data.training import (
     AdapterBank,
     LoraRecipe,
+    PassChoice,
     PreparedExamples,
     PreparedSequences,
     adapted,
@@ -24,11 +25,13 @@ from spex_data.training import (
     load_adapter_state,
     prepare_examples,
     prepare_scoring,
+    probe_pass_size,
     train_adapters,
 )
 from spex_data.value_functions.protocol import Measured
 
 _MODULUS = 2**128
+_PREPARED = ("_prepared", "_queries", "_prepared_queries", "_content")
 _MOST_LOGITS = 2**27
 """Logits held at once while a bank is measured."""
 
@@ -103,6 +106,27 @@ class SubsetTraining:
             prepared=self._prepared if self.engine == "stacked" else None,
         )
         return Measured(self.evaluate(bank), bank.causes, bank.losses, bank)
+
+    def prepare(self) -> PreparedExamples:
+        """What all adapters share of the training examples; computed once."""
+        return self._prepared
+
+    def probe_pass_size(self, masks: NDArray[np.bool_], *, most: int, share: float = 1.0) -> PassChoice:
+        """Times a few steps of passes of 1, 2, 4, ... adapters; trains nothing that is kept.
+
+        Args:
+            masks: bool[m, n_groups], some of those to be measured.
+            most: Adapters to a pass at most.
+            share: Of the free memory, that this process may use.
+        """
+        present = self.grouping.present(masks)
+        return probe_pass_size(self.base_model, self._prepared, present, self.recipe, most=most, share=share)
+
+    def with_pass_size(self, adapters_per_pass: int) -> SubsetTraining:
+        """The same value function with another size of a pass; what was prepared is shared."""
+        other = replace(self, adapters_per_pass=adapters_per_pass)
+        vars(other).update({name: getattr(self, name) for name in _PREPARED})
+        return other
 
     def evaluate(self, bank: AdapterBank) -> NDArray[np.float64]:
         """The targets on every adapter of a bank; trains nothing.

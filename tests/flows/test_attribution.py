@@ -74,7 +74,10 @@ class TestRun:
     def test_a_killed_run_resumes_and_its_values_are_those_of_an_undisturbed_one(
         self, spex_data, environment, prefect_server, tmp_path
     ):
-        config = write_study(tmp_path / "tiny.yaml", runner={"kind": "inline", "chunk": 2})
+        # Two runs from scratch probe for themselves; the same bits need the same size of a pass.
+        training = {"epochs": 1, "batch_size": 16, "learning_rate": 0.005, "adapters_per_pass": 2}
+        runner = {"kind": "inline", "chunk": 2}
+        config = write_study(tmp_path / "tiny.yaml", training=training, runner=runner)
         undisturbed = spex_data("run", config, "--out", "whole")
         assert undisturbed.returncode == 0, undisturbed.stderr
         env = {**environment, "PREFECT_API_URL": prefect_server}

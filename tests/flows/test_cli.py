@@ -7,11 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mlflow import MlflowClient
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.cli import main
+from spex_data.models.quiet import quietly
+from spex_data.value_functions import SubsetTraining
+from spex_data.values import ValueStore, read_value_table
 from tests.flows.conftest import study, write_study
+from tests.training.tiny_models import short_of_memory, some_examples, tiny_model
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -172,6 +177,126 @@ class TestBadInput:
         assert "nothing" in err
 
 
+def spoilt(tmp_path: Path) -> dict[str, object]:
+    """A study of a checkpoint that has no number for the word "lamp", which one example of group g1 holds."""
+    base, examples = tiny_model(), some_examples(n=15)
+    with torch.no_grad():
+        base.model.get_input_embeddings().weight[base.tokenizer("lamp")["input_ids"][1]] = torch.nan
+    with quietly():
+        base.model.save_pretrained(tmp_path / "model")
+        base.tokenizer.save_pretrained(tmp_path / "model")
+    lines = [
+        {
+            "prompt": text.replace("lamp", "knob"),
+            "completion": out.replace("lamp", "knob"),
+            "team": f"g{row % 5}",
+        }
+        for row, (text, out) in enumerate(zip(examples.inputs, examples.outputs, strict=True))
+    ]
+    lines[6]["prompt"] = "red lamp"
+    columns = {"prompt": "prompt", "completion": "completion"}
+    return study(
+        data={"task": "causal-lm", "train": rows(tmp_path / "train.jsonl", lines), **columns},
+        groups={"by": "column", "column": "team"},
+        targets={"from": rows(tmp_path / "targets.jsonl", lines[:1])},
+        model={"source": str(tmp_path / "model"), "device": "cpu"},
+        masks={"budget": 16, "heldout": 4, "heldout_seeds": 1},
+    )
+
+
+class TestFaults:
+    """What goes wrong with some masks does not end a study, and is said at its end."""
+
+    def test_a_loss_that_is_no_number_fails_its_mask_with_the_cause_and_no_other(self, call, tmp_path):
+        code, out, err = call("run", write_study(tmp_path / "spoilt.yaml", **spoilt(tmp_path)))
+        assert code == 1, err
+        table = read_value_table(tmp_path / "runs" / "tiny" / "values.parquet")
+        failed = np.array([cause is not None for cause in table.causes])
+        np.testing.assert_array_equal(failed, table.masks[:, 1])
+        assert 4 < failed.sum() < 16
+        assert all("the loss became nan in step" in cause for cause in table.causes if cause)
+        np.testing.assert_array_equal(np.isnan(table.values[:, 0]), failed)
+        assert f"failed    {failed.sum()} of them, the first because the loss became nan in step" in out
+        assert "Traceback" not in out + err
+
+    def test_memory_that_runs_out_is_said_written_down_and_reused(self, call, tmp_path, monkeypatch):
+        training = {"epochs": 1, "batch_size": 16, "learning_rate": 0.005, "adapters_per_pass": 4}
+        masks = {"budget": 18, "heldout": 2, "heldout_seeds": 1}
+        config = write_study(tmp_path / "tiny.yaml", training=training, masks=masks)
+        seen: list[tuple[int, int]] = []
+        with monkeypatch.context() as short:
+            short_of_memory(short, lambda adapters, rows: adapters > 2, torch.OutOfMemoryError(), seen)
+            code, out, err = call("run", config)
+        assert code == 0, err
+        assert [size for size, _ in seen].count(4) == 1
+        assert "memory    ran out: 4, then 2 adapters to a pass" in out
+        manifest = json.loads((tmp_path / "runs" / "tiny" / "manifest.json").read_text())
+        assert (manifest["adapters_per_pass"], manifest["adapters_per_pass_used"]) == (2, [4, 2])
+        seen.clear()
+        short_of_memory(monkeypatch, lambda adapters, rows: False, torch.OutOfMemoryError(), seen)
+        code, _, err = call("run", config, "--set", "masks.budget=22", "--update")
+        assert code == 0, err
+        assert {size for size, _ in seen} == {2}
+
+
+class TestPlan:
+    """`spex-data plan` says what a study costs and writes nothing."""
+
+    def test_it_prints_a_table_of_80_columns_and_leaves_no_file(self, call, tmp_path, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "80")
+        config = write_study(tmp_path / "tiny.yaml")
+        code, out, err = call("plan", config)
+        assert code == 0, err
+        assert "tiny: 26 fine-tunes" in out
+        assert "one at a time" in out
+        assert max(map(len, out.splitlines())) <= 80
+        assert [path.name for path in tmp_path.iterdir()] == ["tiny.yaml"]
+
+    def test_what_is_measured_already_costs_nothing_and_the_size_of_a_pass_is_kept(
+        self, call, tmp_path, plain_run
+    ):
+        config = write_study(tmp_path / "tiny.yaml", masks={"budget": 20, "heldout": 4, "heldout_seeds": 2})
+        code, out, err = call("plan", config, "--out", str(plain_run), "--json")
+        assert code == 0, err
+        found = json.loads(out)
+        assert (found["fine_tunes"], found["missing"]) == (28, 2)
+        manifest = json.loads((plain_run / "manifest.json").read_text())
+        assert found["adapters_per_pass"] == manifest["adapters_per_pass"]
+        assert found["engine"]["seconds"] > 2 * found["engine"]["measuring_seconds_a_mask"]
+        assert found["disk_bytes"] > 0
+
+    def test_wrong_input_is_said_as_by_run(self, call, tmp_path):
+        wrong = own_data(tmp_path, lora={"target_modules": ["query"]})
+        code, _, err = call("plan", write_study(tmp_path / "wrong.yaml", **wrong))
+        assert code == 2
+        assert "q_proj" in err
+
+
+class TestPassSize:
+    """How many adapters share a pass is decided before the first value and kept from then on."""
+
+    def test_what_the_probe_chose_is_written_down_before_the_first_value(self, call, tmp_path, monkeypatch):
+        at_first: list[object] = []
+        right = ValueStore.append
+
+        def append(store: ValueStore, records: object) -> Path:
+            manifest = json.loads((store.directory.parent / "manifest.json").read_text())
+            at_first.append(manifest["adapters_per_pass"])
+            return right(store, records)
+
+        monkeypatch.setattr(ValueStore, "append", append)
+        config = write_study(tmp_path / "tiny.yaml", masks={"budget": 18, "heldout": 2, "heldout_seeds": 1})
+        assert call("run", config)[0] == 0
+        manifest = json.loads((tmp_path / "runs" / "tiny" / "manifest.json").read_text())
+        timings = manifest["adapters_per_pass_probe"]["timings"]
+        assert set(at_first) == {manifest["adapters_per_pass"]} <= {one["adapters"] for one in timings}
+        # Another probe could choose otherwise; this one would.
+        monkeypatch.setattr(SubsetTraining, "probe_pass_size", lambda *_, **__: 1 / 0)
+        assert call("run", config, "--set", "masks.budget=20", "--update")[0] == 0
+        again = json.loads((tmp_path / "runs" / "tiny" / "manifest.json").read_text())
+        assert again["adapters_per_pass"] == manifest["adapters_per_pass"]
+
+
 class TestRun:
     """A study may use the demo's parts in its own way."""
 
@@ -209,7 +334,7 @@ class TestRecover:
 class TestHelp:
     """Every command says what it does."""
 
-    @pytest.mark.parametrize("command", ["run", "check", "recover", "show", "report", "ui"])
+    @pytest.mark.parametrize("command", ["run", "plan", "check", "recover", "show", "report", "ui"])
     def test_a_command_has_help(self, call, command):
         code, out, _ = call(command, "--help")
         assert code == 0

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -55,6 +58,17 @@ class TestLoadingEitherTask:
         torch.manual_seed(7)
         load(folder)
         assert torch.equal(torch.rand(3), expected)
+
+    @pytest.mark.parametrize("method", ["bitsandbytes", "fp8"])
+    def test_quantised_weights_are_refused_whether_or_not_this_machine_could_read_them(
+        self, llama, tmp_path, method
+    ):
+        folder = shutil.copytree(llama, tmp_path / "model")
+        config = json.loads((folder / "config.json").read_text())
+        config["quantization_config"] = {"quant_method": method}
+        (folder / "config.json").write_text(json.dumps(config))
+        with pytest.raises(ModelError, match=rf"its weights are quantised \({method}\); give the checkpoint"):
+            language_model(folder)
 
     def test_a_tokenizer_without_a_padding_token_can_pad_afterwards(self, llama):
         base = language_model(llama)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from spex_data.training import adapted
-from spex_data.training.adapters import reset_adapter
+from spex_data.training.reference import reset_adapter
 from spex_data.training.sites import initial_matrix
 from tests.training.tiny_models import CAUSAL, CLASSIFIERS, quick_recipe, tiny_model
 

@@ -25,6 +25,9 @@ class TestLoraRecipe:
             ("clip_norm", -1.0, "0 or more"),
             ("weight_decay", math.nan, "0 or more"),
             ("steps_per_epoch", -3, "at least 0"),
+            ("max_steps", -1, "at least 0"),
+            ("warmup", -0.1, "0 or more"),
+            ("warmup", 1.5, "a share of the steps"),
             ("optimizer", "adam", "adamw or sgd"),
             ("decay", "step", "linear or cosine or constant"),
             ("schedule", "random", "fixed or filtered"),
@@ -66,6 +69,8 @@ class TestFingerprint:
             {"epochs": 4},
             {"batch_size": 8},
             {"schedule": "filtered"},
+            {"warmup": 0.1},
+            {"max_steps": 7},
         ],
         ids=lambda change: next(iter(change)),
     )
@@ -105,3 +110,11 @@ class TestRate:
     def test_linear_and_cosine_are_at_half_the_rate_half_way(self):
         for decay in ("linear", "cosine"):
             assert LoraRecipe(decay=decay, learning_rate=1.0).rate(5, 10) == pytest.approx(0.5)
+
+    @given(total=st.integers(1, 200), warmup=st.floats(0, 1))
+    def test_a_warm_up_only_rises_to_the_rate_without_it_and_is_over_on_time(self, total, warmup):
+        plain, warm = LoraRecipe(decay="constant"), LoraRecipe(decay="constant", warmup=warmup)
+        rates = [warm.rate(step, total) for step in range(total)]
+        assert rates == sorted(rates)
+        assert sum(rate < plain.learning_rate for rate in rates) == max(0, math.ceil(warmup * total) - 1)
+        assert rates[-1] == plain.learning_rate

@@ -42,6 +42,37 @@ class TestFindSites:
         with pytest.raises(TrainingError, match="is last-3, and the model has 2 blocks"):
             adapted_names(tiny_model(), layers="last-3")
 
+    @pytest.mark.parametrize("how", ["dynamic", "int8"])
+    def test_quantised_layers_are_refused_in_one_sentence(self, how):
+        base = tiny_model()
+        layer = base.model.model.layers[1].mlp.up_proj
+        if how == "dynamic":
+            torch.ao.quantization.quantize_dynamic(base.model.model, {torch.nn.Linear}, inplace=True)
+        else:
+            layer.weight = torch.nn.Parameter(layer.weight.to(torch.int8), requires_grad=False)
+        with pytest.raises(
+            TrainingError, match=r"its layer '.*' is quantised.*give the checkpoint as it was"
+        ):
+            adapted_names(base)
+
+    def test_a_layer_that_shares_its_weights_is_refused_with_the_other_place(self):
+        base = tiny_model()
+        first, second = (block.self_attn for block in base.model.model.layers)
+        second.q_proj.weight = first.q_proj.weight
+        with pytest.raises(
+            TrainingError, match=r"0.self_attn.q_proj' shares its weights with '.*1.self_attn"
+        ):
+            adapted_names(base)
+        assert adapted_names(base, target_modules=("v_proj",)) == [
+            f"model.layers.{block}.self_attn.v_proj" for block in (0, 1)
+        ]
+
+    def test_one_block_at_two_places_is_refused(self):
+        base = tiny_model()
+        base.model.model.layers[1] = base.model.model.layers[0]
+        with pytest.raises(TrainingError, match="shares its weights"):
+            adapted_names(base)
+
     def test_only_a_head_without_weights_of_its_own_is_trained_whole(self):
         heads = {kind: find_sites(tiny_model(kind), quick_recipe()).heads for kind in (*CAUSAL, *CLASSIFIERS)}
         assert heads == {

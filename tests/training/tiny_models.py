@@ -25,6 +25,7 @@ from spex_data.groups import by_column
 from spex_data.models import BaseModel, fingerprint
 from spex_data.models.heads import initialise_head
 from spex_data.training import LoraRecipe
+from spex_data.training.engine import layers
 
 TEXT = "red green blue round square flat press hold turn the knob lamp door is a of it now"
 WORDS = TEXT.split()
@@ -143,3 +144,17 @@ def norms_in_full_precision(model):
     finally:
         for module in patched:
             del module.forward
+
+
+def short_of_memory(monkeypatch, too_much, error, seen):
+    """Training runs into `error` inside a layer of a pass of (adapters, rows) that are too much."""
+    right = layers._LoraUpdate.apply
+
+    def apply(y, x, a, b, segments, scale):
+        if torch.is_grad_enabled():
+            seen.append((len(a), len(segments.owners)))
+            if too_much(*seen[-1]):
+                raise error
+        return right(y, x, a, b, segments, scale)
+
+    monkeypatch.setattr(layers._LoraUpdate, "apply", apply)

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from spex_data.data import Examples
-from spex_data.errors import TrainingError
 from spex_data.models import BaseModel
 from spex_data.models.quiet import quietly
 from spex_data.training.encoding import EncodedExamples, encode_examples
 from spex_data.training.engine.forward import PreparedSequences, prepare_sequences
+from spex_data.training.engine.memory import forget_cached, nothing_fits, ran_out_of_memory
 from spex_data.training.engine.training import PassShape, Trained, train_stack
 from spex_data.training.engine.trial import require_rows_in_order
 from spex_data.training.recipe import LoraRecipe
@@ -24,7 +24,7 @@ from spex_data.training.sites import AdapterSites, find_sites
 
 _MOST_ADAPTERS = 32
 """More at once gained nothing in any measurement, on a CPU or a GPU."""
-_TOKENS = {"cpu": 2048.0, "cuda": 32768.0}
+_TOKENS = {"cpu": 4096.0, "cuda": 32768.0}
 """Tokens of a pass beyond which a larger one is no faster: the caches of a CPU, the arithmetic of a GPU."""
 _WORK_OF_A_PASS = {"cpu": 4e7, "cuda": 5e10}
 """Multiplications in one block that take as long as starting one more pass through it."""
@@ -82,6 +82,9 @@ def train_in_passes(
         seeds: K training seeds.
         adapters_per_pass: How many at once; "auto" for `suitable_pass`.
 
+    Returns:
+        All adapters, and how many shared a pass in the end.
+
     Raises:
         TrainingError: Not even one adapter fits into memory.
     """
@@ -97,12 +100,12 @@ def train_in_passes(
                 train_stack(base, examples, sequences, present[chosen], recipe, sites, seeds[chosen], shape)
             )
         except (RuntimeError, MemoryError) as error:
-            if not _ran_out_of_memory(error):
+            if not ran_out_of_memory(error):
                 raise
             size, shape = _smaller(min(size, len(seeds) - start), shape, error)
         else:
             start += size
-    return _joined(parts)
+    return _joined(parts, size)
 
 
 def suitable_pass(base: BaseModel, prepared: PreparedSequences, recipe: LoraRecipe) -> int:
@@ -126,38 +129,36 @@ def pass_shape(base: BaseModel, sites: AdapterSites) -> PassShape:
     return PassShape(_of(_WORK_OF_A_PASS, base) / max(1, weights), _of(_TOKENS, base))
 
 
+def fewer_tokens(shape: PassShape, error: BaseException) -> PassShape:
+    """Half as many tokens to a pass, after memory ran out.
+
+    Raises:
+        TrainingError: A pass has only one row already.
+    """
+    forget_cached()
+    if shape.most > 1:
+        warnings.warn(f"memory ran out with one adapter and {shape.most:.0f} tokens to a pass", stacklevel=2)
+        return PassShape(shape.cost, shape.most / 2 if shape.most > 64 else 1)
+    raise nothing_fits() from error
+
+
 def _of(figures: dict[str, float], base: BaseModel) -> float:
     return figures["cpu" if base.device == "cpu" else "cuda"]
 
 
-def _ran_out_of_memory(error: BaseException) -> bool:
-    # A CPU's allocator has no error of its own.
-    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return known or "can't allocate memory" in str(error)
-
-
 def _smaller(size: int, shape: PassShape, error: BaseException) -> tuple[int, PassShape]:
     """Half as many adapters to a pass, then half as many tokens."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    if size > 1:
-        warnings.warn(
-            f"memory ran out with {size} adapters to a pass; going on with {size // 2}", stacklevel=2
-        )
-        return size // 2, shape
-    if shape.most > 1:
-        warnings.warn(f"memory ran out with one adapter and {shape.most:.0f} tokens to a pass", stacklevel=2)
-        return 1, PassShape(shape.cost, shape.most / 2 if shape.most > 64 else 1)
-    raise TrainingError(
-        "not even one adapter and one example fit into memory",
-        where="training",
-        instead="choose a smaller model, shorter examples, fewer lora.layers, or model.dtype: bfloat16",
-    ) from error
+    if size == 1:
+        return 1, fewer_tokens(shape, error)
+    forget_cached()
+    warnings.warn(f"memory ran out with {size} adapters to a pass; going on with {size // 2}", stacklevel=2)
+    return size // 2, shape
 
 
-def _joined(parts: Sequence[Trained]) -> Trained:
+def _joined(parts: Sequence[Trained], size: int) -> Trained:
     return Trained(
         {name: torch.cat([part.tensors[name] for part in parts]) for name in parts[0].tensors},
         np.concatenate([part.losses for part in parts]),
         tuple(cause for part in parts for cause in part.causes),
+        size,
     )

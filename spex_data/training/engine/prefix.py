@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from spex_data.models import BaseModel
+from spex_data.training.engine.memory import forget_cached, nothing_fits, ran_out_of_memory
 from spex_data.training.engine.tables import SequenceTable, cut_into_passes
 from spex_data.training.sites import AdapterSites
 
@@ -82,9 +83,20 @@ def compute_prefix(
     offsets = np.concatenate([[0], np.cumsum(table.lengths)])
     hidden: torch.Tensor | None = None
     try:
-        for rows in cut_into_passes(table.lengths, cost=0.0, most=_PASS_TOKENS):
-            with suppress(_Reached):
-                base.model(**inputs(rows))
+        waiting = cut_into_passes(table.lengths, cost=0.0, most=_PASS_TOKENS)
+        while waiting:
+            rows = waiting.pop()
+            try:
+                with suppress(_Reached):
+                    base.model(**inputs(rows))
+            except (RuntimeError, MemoryError) as error:
+                if not ran_out_of_memory(error):
+                    raise
+                if len(rows) == 1:
+                    raise nothing_fits() from error
+                forget_cached()
+                waiting += np.array_split(rows, 2)
+                continue
             states = seen["hidden"]
             if hidden is None:
                 hidden = _room(int(offsets[-1]), states, budget)

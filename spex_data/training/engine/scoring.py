@@ -10,11 +10,13 @@ from spex_data.models import BaseModel
 from spex_data.models.quiet import quietly
 from spex_data.training.adapter_bank import AdapterBank
 from spex_data.training.engine.forward import PreparedSequences, prepare_sequences, stacked_model
-from spex_data.training.engine.passes import pass_shape
-from spex_data.training.engine.stack import fill, make_stack
+from spex_data.training.engine.memory import ran_out_of_memory
+from spex_data.training.engine.passes import fewer_tokens, pass_shape
+from spex_data.training.engine.stack import AdapterStack, fill, make_stack
 from spex_data.training.engine.tables import Sequences, cut_into_passes
+from spex_data.training.engine.training import PassShape
 from spex_data.training.recipe import LoraRecipe
-from spex_data.training.sites import find_sites
+from spex_data.training.sites import AdapterSites, find_sites
 
 
 def prepare_scoring(base: BaseModel, recipe: LoraRecipe, sequences: Sequences) -> PreparedSequences:
@@ -36,7 +38,7 @@ def bank_logits(base: BaseModel, bank: AdapterBank, prepared: PreparedSequences)
         n tensors float[K, k, outputs], k the scored positions of the sequence.
 
     Raises:
-        TrainingError: The bank belongs to another model.
+        TrainingError: The bank belongs to another model, or not even one row fits into memory.
     """
     if bank.base_fingerprint != base.fingerprint:
         raise TrainingError(
@@ -47,8 +49,25 @@ def bank_logits(base: BaseModel, bank: AdapterBank, prepared: PreparedSequences)
     sites = find_sites(base, bank.recipe)
     stack = make_stack(base, bank.recipe, sites, len(bank))
     fill(stack, bank.tensors)
-    lengths, sizes = prepared.table.lengths, prepared.table.sizes
     shape = pass_shape(base, sites)
+    while True:
+        try:
+            return _in_passes(base, bank, prepared, sites, stack, shape)
+        except (RuntimeError, MemoryError) as error:
+            if not ran_out_of_memory(error):
+                raise
+            shape = fewer_tokens(shape, error)
+
+
+def _in_passes(
+    base: BaseModel,
+    bank: AdapterBank,
+    prepared: PreparedSequences,
+    sites: AdapterSites,
+    stack: AdapterStack,
+    shape: PassShape,
+) -> list[torch.Tensor]:
+    lengths, sizes = prepared.table.lengths, prepared.table.sizes
     found: list[list[torch.Tensor]] = [[] for _ in lengths]
     with stacked_model(base, bank.recipe, sites, stack, prepared) as model:
         for part in cut_into_passes(lengths, cost=shape.cost / len(bank), most=shape.most):

@@ -17,7 +17,7 @@ from spex_data.training.engine.optimiser import StackedOptimiser
 from spex_data.training.engine.stack import AdapterStack, initialise, make_stack
 from spex_data.training.engine.tables import cut_into_passes
 from spex_data.training.recipe import LoraRecipe
-from spex_data.training.schedule import training_steps
+from spex_data.training.schedule import steps_of_an_epoch, training_steps
 from spex_data.training.sites import AdapterSites
 
 
@@ -27,13 +27,15 @@ class Trained:
 
     Attributes:
         tensors: PEFT's name of a parameter -> tensor[K, ...] on the CPU.
-        losses: float64[K], mean loss of the last epoch; NaN where it failed or there was nothing to train on.
+        losses: float64[K], mean loss of the last epoch's steps; NaN where it failed or trained on nothing.
         causes: str[K] or None: why an adapter failed.
+        adapters_per_pass: How many shared a pass in the end, or would have, had there been as many.
     """
 
     tensors: dict[str, torch.Tensor]
     losses: NDArray[np.float64]
     causes: tuple[str | None, ...]
+    adapters_per_pass: int
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,14 @@ class _Step:
 
     Attributes:
         number: Which of all its steps, from 0.
+        total: How many these are.
         rate: Learning rate.
         rows: int64[n], its examples.
-        counts: Whether it belongs to the last epoch.
+        counts: Whether it is one of the last, as many as an epoch has.
     """
 
     number: int
+    total: int
     rate: float
     rows: NDArray[np.int64]
     counts: bool
@@ -94,12 +98,9 @@ def train_stack(
     stack = make_stack(base, recipe, sites, len(seeds))
     initialise(stack, base, sites, list(seeds))
     plans = [_plan(examples.ids, row, recipe, seed) for row, seed in zip(present, seeds, strict=True)]
-    totals = [
-        recipe.epochs * recipe.slots(len(examples)) if recipe.schedule == "fixed" else len(p) for p in plans
-    ]
     optimiser = StackedOptimiser(stack.matrix, recipe)
     causes: list[str | None] = [None] * len(plans)
-    sums = np.zeros(len(plans))
+    sums, counts = np.zeros(len(plans)), np.zeros(len(plans))
     with stacked_model(base, recipe, sites, stack, prepared) as model:
         for turn in range(max(map(len, plans))):
             going = [k for k, plan in enumerate(plans) if turn < len(plan) and causes[k] is None]
@@ -109,23 +110,25 @@ def train_stack(
             losses = _gradients(model, steps, shape)
             for k in going:
                 if not np.isfinite(losses[k]):
-                    causes[k] = f"the loss became {losses[k]} in step {steps[k].number + 1} of {totals[k]}"
+                    causes[k] = (
+                        f"the loss became {losses[k]} in step {steps[k].number + 1} of {steps[k].total}"
+                    )
                 sums[k] += steps[k].counts * losses[k] * len(steps[k].rows)
+                counts[k] += steps[k].counts * len(steps[k].rows)
             _update(optimiser, stack, {k: steps[k].rate for k in going if causes[k] is None})
-    n_present = present.sum(axis=1)
-    trained = (n_present > 0) & np.array([cause is None for cause in causes])
-    means = np.divide(sums, n_present, out=np.full(len(plans), np.nan), where=trained)
+    trained = (counts > 0) & np.array([cause is None for cause in causes])
+    means = np.divide(sums, counts, out=np.full(len(plans), np.nan), where=trained)
     tensors = {
         name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in stack.tensors.items()
     }
-    return Trained(tensors, means, tuple(causes))
+    return Trained(tensors, means, tuple(causes), len(stack))
 
 
 def _plan(ids: Sequence[str], present: NDArray[np.bool_], recipe: LoraRecipe, seed: int) -> list[_Step]:
     steps = training_steps(ids, present, recipe, seed)
-    last = len(steps) - len(steps) // recipe.epochs
+    last = len(steps) - steps_of_an_epoch(recipe, len(ids), int(present.sum()))
     return [
-        _Step(number, recipe.rate(number, len(steps)), rows, number >= last)
+        _Step(number, len(steps), recipe.rate(number, len(steps)), rows, number >= last)
         for number, rows in enumerate(steps)
         if len(rows)
     ]

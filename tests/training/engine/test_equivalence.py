@@ -9,8 +9,18 @@ import pytest
 import torch
 
 from spex_data.evaluation import make_targets
-from spex_data.training import train_adapters
-from spex_data.training.engine import layers
+from spex_data.training import (
+    LoraRecipe,
+    encode_examples,
+    load_adapter_state,
+    plain_adapter,
+    plain_examples,
+    reference,
+    train,
+    train_adapters,
+)
+from spex_data.training.engine import layers, passes, training
+from spex_data.training.sites import find_sites
 from spex_data.value_functions import SubsetTraining
 from tests.training.tiny_models import (
     CAUSAL,
@@ -29,6 +39,7 @@ RECIPES = [
     {"layers": "last-1", "clip_norm": 0.05},
     {"schedule": "filtered", "optimizer": "sgd", "weight_decay": 0.1, "clip_norm": 0.0},
     {"steps_per_epoch": 9, "weight_decay": 0.1, "rslora": True, "decay": "cosine"},
+    {"max_steps": 7, "warmup": 0.4},
 ]
 
 
@@ -53,7 +64,7 @@ class TestFloat64:
     """Parameters, losses and values equal the reference's to 1e-9 in double precision."""
 
     @pytest.mark.parametrize("kind", [*CAUSAL, *CLASSIFIERS])
-    @pytest.mark.parametrize("changes", RECIPES, ids=["plain", "last", "filtered", "sparse"])
+    @pytest.mark.parametrize("changes", RECIPES, ids=["plain", "last", "filtered", "sparse", "steps"])
     def test_parameters_and_losses_are_the_references(self, kind, changes):
         reference, engine = banks(tiny_model(kind, dtype=torch.float64, n_layers=3), quick_recipe(**changes))
         assert largest_difference(reference, engine) < 1e-9
@@ -87,19 +98,75 @@ class TestFloat64:
         assert np.isfinite(engine.losses).all()
 
 
+def plain_margins(base, bank, asked):
+    """float64[K, n]: log p/(1-p) of each answer, by PEFT on the base model and one text at a time."""
+    rows = plain_examples(base, asked)
+    margins = np.empty((len(bank), len(rows)))
+    with plain_adapter(base, bank.recipe) as model, torch.no_grad():
+        for adapter in range(len(bank)):
+            load_adapter_state(model, bank.state(adapter))
+            for column, row in enumerate(rows):
+                logits = model(torch.tensor([row.tokens])).logits.squeeze(0).log_softmax(-1)
+                if base.task == "classification":
+                    log_p = logits[row.labels[0]]
+                else:
+                    places = [place for place, label in enumerate(row.labels) if label != -100]
+                    log_p = sum(logits[place - 1, row.labels[place]] for place in places)
+                margins[adapter, column] = log_p - torch.log(-torch.expm1(log_p))
+    return margins
+
+
+class TestMargins:
+    """What the engine trains and measures has the margins that plain PEFT computes, to 1e-9."""
+
+    @pytest.mark.parametrize("kind", [*CAUSAL, *CLASSIFIERS])
+    @pytest.mark.parametrize("core", [(), ("g3",)], ids=["no core", "core"])
+    def test_log_odds_are_those_of_the_reference_computed_by_hand(self, kind, core):
+        base = tiny_model(kind, dtype=torch.float64)
+        examples, asked = some_examples(base.task, n=20), some_examples(base.task, n=4, seed=9)
+        groups, targets = some_groups(examples, core), make_targets(base.task, asked.inputs, asked.outputs)
+        masks = MASKS[:, : groups.n_groups]
+        function = SubsetTraining(base, examples, groups, quick_recipe(), targets)
+        with norms_in_full_precision(base.model):
+            measured = function(masks, np.array(SEEDS))
+            plain = train_adapters(
+                base, examples, groups, masks, quick_recipe(), seed=SEEDS, engine="reference"
+            )
+            expected = plain_margins(base, plain, asked)
+        np.testing.assert_allclose(measured.values, expected, atol=1e-9)
+        assert np.ptp(expected, axis=0).min() > 1e-3
+
+
 class TestIndependence:
-    """The engine and what it is held against share no code but the definitions of a value."""
+    """The engine and what it is held against share no code for order, rates, tokens, places and starts."""
 
     def test_the_engine_imports_neither_the_reference_nor_peft(self):
-        imported = set()
-        for path in Path(layers.__file__).parent.glob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.ImportFrom):
-                    imported.add(node.module)
-                elif isinstance(node, ast.Import):
-                    imported |= {alias.name for alias in node.names}
+        imported = set().union(*map(imports, Path(layers.__file__).parent.glob("*.py")))
         assert not {name for name in imported if name.startswith(("peft", "spex_data.training.reference"))}
-        assert "spex_data.training.adapters" not in imported
+        assert not imported & {"spex_data.training.adapters", "spex_data.training.peft_model"}
+
+    def test_the_reference_imports_nothing_that_the_engine_computes_with(self):
+        path = Path(reference.__file__)
+        ours = {name for name in imports(path) if name.startswith("spex_data")}
+        assert ours == {
+            "spex_data.data",
+            "spex_data.models",
+            "spex_data.training.peft_model",
+            "spex_data.training.recipe",
+        }
+        assert not imports(path.with_name("peft_model.py")) & {"spex_data.training.sites"}
+        words = path.read_text()
+        assert not [name for name in ("slots", "rate", "scaling") if f"recipe.{name}" in words]
+
+
+def imports(path):
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            found.add(node.module)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
 
 
 class TestControl:
@@ -123,6 +190,38 @@ class TestControl:
         # Clipping would hide a gradient that is too long as a whole; Adam forgives a constant factor.
         recipe = quick_recipe(optimizer="sgd", clip_norm=0.0)
         assert largest_difference(*banks(tiny_model(dtype=torch.float64), recipe)) > 1e-9
+
+    def test_an_engine_that_misreads_the_schedule_is_seen(self, monkeypatch):
+        right = training.training_steps
+        monkeypatch.setattr(training, "training_steps", lambda *args: right(*args)[::-1])
+        assert largest_difference(*banks(tiny_model(dtype=torch.float64), quick_recipe())) > 1e-6
+
+    def test_an_engine_that_misreads_the_learning_rate_is_seen(self, monkeypatch):
+        right = LoraRecipe.rate
+        monkeypatch.setattr(LoraRecipe, "rate", lambda self, step, total: right(self, step, total + 1))
+        assert largest_difference(*banks(tiny_model(dtype=torch.float64), quick_recipe())) > 1e-6
+
+    def test_an_engine_that_adds_a_token_to_every_completion_is_seen(self, monkeypatch):
+        def with_end(base, examples):
+            right = encode_examples(base, examples)
+            return replace(
+                right,
+                tokens=tuple((*tokens, 1) for tokens in right.tokens),
+                answers=tuple((*answer, 1) for answer in right.answers),
+            )
+
+        monkeypatch.setattr(passes, "encode_examples", with_end)
+        assert largest_difference(*banks(tiny_model(dtype=torch.float64), quick_recipe())) > 1e-6
+
+    def test_an_engine_that_leaves_out_a_layer_is_seen(self, monkeypatch):
+        def fewer(base, recipe):
+            sites = find_sites(base, recipe)
+            return replace(sites, adapted=sites.adapted[:-1])
+
+        monkeypatch.setattr(passes, "find_sites", fewer)
+        monkeypatch.setattr(train, "find_sites", fewer)
+        reference_bank, engine = banks(tiny_model(dtype=torch.float64), quick_recipe())
+        assert reference_bank.tensors.keys() > engine.tensors.keys()
 
 
 class TestHalfPrecision:

@@ -6,9 +6,21 @@ import torch
 
 from spex_data.data import make_examples
 from spex_data.errors import TrainingError
-from spex_data.training import prepare_examples, train_adapters
-from spex_data.training.engine import passes
-from tests.training.tiny_models import quick_recipe, some_examples, some_groups, tiny_model
+from spex_data.training import (
+    bank_logits,
+    encode_examples,
+    prepare_examples,
+    prepare_scoring,
+    train_adapters,
+)
+from spex_data.training.engine import forward
+from tests.training.tiny_models import (
+    quick_recipe,
+    short_of_memory,
+    some_examples,
+    some_groups,
+    tiny_model,
+)
 
 MASKS = np.array([[1, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 1], [1, 1, 1, 1], [0, 0, 1, 0]], dtype=bool)
 SEEDS = np.array([1, 2, 3, 4, 1])
@@ -115,42 +127,74 @@ class TestMemory:
     )
     def test_half_as_many_are_tried_and_nothing_is_lost(self, monkeypatch, error):
         base, examples = tiny_model(), some_examples()
-        expected, tried = train(base, examples, adapters_per_pass=1), []
-        fits_two(monkeypatch, tried, error)
+        expected, seen = train(base, examples, adapters_per_pass=1), []
+        short_of_memory(monkeypatch, lambda adapters, rows: adapters > 2, error, seen)
         with pytest.warns(UserWarning, match="memory ran out with 4 adapters to a pass; going on with 2"):
             bank = train(base, examples, adapters_per_pass=4)
-        assert tried == [4, 2, 2, 1]
+        assert list(dict.fromkeys(adapters for adapters, _ in seen)) == [4, 2, 1]
+        assert bank.adapters_per_pass == 2
+        for name in bank.tensors:
+            torch.testing.assert_close(bank.tensors[name], expected.tensors[name], atol=1e-4, rtol=0)
+        for module in base.model.modules():
+            assert not module._forward_hooks
+
+    def test_with_one_adapter_its_rows_are_cut_into_smaller_passes(self, monkeypatch):
+        base, examples, seen = tiny_model(), some_examples(), []
+        expected = train(base, examples, adapters_per_pass=1)
+        short_of_memory(monkeypatch, lambda adapters, rows: rows > 3, torch.OutOfMemoryError(), seen)
+        with pytest.warns(UserWarning, match="memory ran out with one adapter and 4096 tokens to a pass"):
+            bank = train(base, examples, adapters_per_pass=2)
         for name in bank.tensors:
             torch.testing.assert_close(bank.tensors[name], expected.tensors[name], atol=1e-4, rtol=0)
 
     def test_not_even_one_is_an_error_that_says_what_to_change(self, monkeypatch):
-        monkeypatch.setattr(passes, "train_stack", never_fits)
+        short_of_memory(monkeypatch, lambda adapters, rows: True, torch.OutOfMemoryError(), [])
         with (
             pytest.warns(UserWarning, match="memory ran out"),
-            pytest.raises(TrainingError, match="not even one adapter"),
+            pytest.raises(TrainingError, match=r"not even one adapter and one example.*smaller model"),
         ):
             train(tiny_model(), some_examples())
 
     def test_any_other_error_is_not_taken_for_it(self, monkeypatch):
-        def breaks(*_):
-            raise RuntimeError("shapes differ")
-
-        monkeypatch.setattr(passes, "train_stack", breaks)
+        short_of_memory(monkeypatch, lambda adapters, rows: True, RuntimeError("shapes differ"), [])
         with pytest.raises(RuntimeError, match="shapes differ"):
             train(tiny_model(), some_examples())
 
+    def test_measuring_goes_on_with_smaller_passes_too(self, monkeypatch):
+        base = tiny_model()
+        bank = train(base, some_examples())
+        prepared = prepare_scoring(base, quick_recipe(), encode_examples(base, some_examples(seed=3)))
+        expected = bank_logits(base, bank, prepared)
+        right = forward.StackedModel.scored
 
-def never_fits(*_):
-    raise torch.OutOfMemoryError
+        def limited(model, rows, owners):
+            if len(rows) > 2:
+                raise torch.OutOfMemoryError
+            return right(model, rows, owners)
 
+        monkeypatch.setattr(forward.StackedModel, "scored", limited)
+        with pytest.warns(UserWarning, match="memory ran out"):
+            found = bank_logits(base, bank, prepared)
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
-def fits_two(monkeypatch, tried, error):
-    really = passes.train_stack
+    def test_a_frozen_part_that_does_not_fit_for_one_example_is_said_in_the_same_words(self, monkeypatch):
+        def never(*_):
+            raise torch.OutOfMemoryError
 
-    def limited(*args):
-        tried.append(len(args[6]))
-        if len(args[6]) > 2:
-            raise error
-        return really(*args)
+        monkeypatch.setattr(forward, "model_inputs", never)
+        with pytest.raises(TrainingError, match="not even one adapter and one example"):
+            prepare_examples(tiny_model(n_layers=3), some_examples(), quick_recipe(layers="last-1"))
 
-    monkeypatch.setattr(passes, "train_stack", limited)
+    def test_the_frozen_part_is_computed_in_smaller_passes_too(self, monkeypatch):
+        base, recipe = tiny_model(n_layers=3), quick_recipe(layers="last-1")
+        expected = prepare_examples(base, some_examples(), recipe).sequences.prefix.hidden
+        right = forward.model_inputs
+
+        def limited(base, table, rows):
+            if len(rows) > 4:
+                raise torch.OutOfMemoryError
+            return right(base, table, rows)
+
+        monkeypatch.setattr(forward, "model_inputs", limited)
+        found = prepare_examples(base, some_examples(), recipe).sequences.prefix.hidden
+        torch.testing.assert_close(found, expected)

@@ -45,7 +45,7 @@ class Case:
     distribution: MaskDistribution
 
 
-def tables(folder: Path, alphas: tuple[float, ...]) -> Iterator[Case]:
+def tables(folder: Path, alphas: tuple[float, ...], seed: int = 0) -> Iterator[Case]:
     """Every table of every `.npz` file that is not constant, standardised, at M = alpha n log2 n masks."""
     for path in sorted(folder.glob("*.npz")):
         content = np.load(path)
@@ -57,7 +57,7 @@ def tables(folder: Path, alphas: tuple[float, ...]) -> Iterator[Case]:
                 continue
             values = (values - values.mean()) / values.std()
             title = path.stem if name == "values" else f"{path.stem} {name.removeprefix('target_')}"
-            order = np.random.default_rng([crc32(title.encode()), 0]).permutation(len(values))
+            order = np.random.default_rng([crc32(title.encode()), seed]).permutation(len(values))
             m = int(alpha * n * log2(n))
             train, test = order[:m], order[m : m + HELD_OUT]
             if min(values[train].std(), values[test].std()) < 1e-9:

@@ -2,7 +2,7 @@
 
     python benchmarks/indices.py [--quick] [--json FILE]
 
-Random games with a value for every mask; `pip install -e ".[peers]"` adds the peer. The differences are rounding.
+Random games with a value for every mask; `pip install -e ".[peers]"` adds the peer. Differences are rounding.
 """
 
 from __future__ import annotations

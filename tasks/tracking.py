@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -97,8 +98,19 @@ def end_run_if_possible(run: TrackedRun, status: str) -> None:
     """
     from mlflow.exceptions import MlflowException
 
-    with suppress(MlflowException):
+    with suppress(MlflowException), _unsaid("mlflow.store.db.utils"):
         end_run(run, status)
+
+
+@contextmanager
+def _unsaid(logger_name: str) -> Iterator[None]:
+    """Keeps a library from printing the traceback of an error that is handled here."""
+    logger = logging.getLogger(logger_name)
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def end_run_left_open(uri: str, run_id: str) -> None:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from spex_data.decoding.costs import estimated_seconds
-from spex_data.decoding.crossfit import FoldFits, blended, combined
 from spex_data.decoding.fast import Fast
 from spex_data.decoding.lasso import Lasso
 from spex_data.decoding.linear import Linear
@@ -26,7 +25,8 @@ from spex_data.decoding.matching_pursuit import MatchingPursuit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.protocol import Algorithm
 from spex_data.decoding.proxyspex import ProxySpex
-from spex_data.decoding.result import TargetFit
+from spex_data.decoding.target_fit import TargetFit
+from spex_data.decoding.uncertainty.crossfit import FoldFits, blended, combined
 from spex_data.decoding.walsh_gp import WalshGp
 from spex_data.decoding.warped_gp import WarpedGp
 from spex_data.spectra import FourierExpansion

@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.decoding.basis import Basis, centred
-from spex_data.decoding.crossfit import FoldFits, combined, kept_terms, largest_terms
 from spex_data.decoding.folds import folds
-from spex_data.decoding.gp_kernel import symmetric_polynomials, weighted_sum
+from spex_data.decoding.gaussian.kernel import symmetric_polynomials, weighted_sum
 from spex_data.decoding.interactions import support_fit
 from spex_data.decoding.problem import Problem
-from spex_data.decoding.result import TargetFit
 from spex_data.decoding.ridge import Factors, RidgeFit, ridge, ridge_from_factors
+from spex_data.decoding.target_fit import TargetFit
+from spex_data.decoding.uncertainty.crossfit import FoldFits, combined, kept_terms, largest_terms
 from spex_data.spectra import FourierExpansion, Term, products
 
 _FOLDS = 3

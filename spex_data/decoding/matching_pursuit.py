@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from spex_data.decoding.atoms import Atom, Dictionary
 from spex_data.decoding.basis import ABSENT, PARITY, PRESENT, Basis, centred
-from spex_data.decoding.crossfit import FoldFits
 from spex_data.decoding.folds import choices_elsewhere, chosen_elsewhere, folds
 from spex_data.decoding.interactions import SupportFit, support_fit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.pursuit import pursue
-from spex_data.decoding.result import TargetFit
 from spex_data.decoding.ridge import RidgeFit, ridge
+from spex_data.decoding.target_fit import TargetFit
+from spex_data.decoding.uncertainty.crossfit import FoldFits
 from spex_data.spectra import FourierExpansion, Term
 
 _FOLDS = 5

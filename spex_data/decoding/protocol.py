@@ -8,7 +8,8 @@ from typing import Protocol
 from numpy.typing import ArrayLike
 
 from spex_data.decoding.problem import Problem
-from spex_data.decoding.result import Decoded, TargetFit
+from spex_data.decoding.result import Decoded
+from spex_data.decoding.target_fit import TargetFit
 from spex_data.masks import MaskDesign, MaskDistribution
 
 

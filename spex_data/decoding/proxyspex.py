@@ -17,15 +17,15 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from spex_data.decoding.boosting import Boosting, TreeRecipe
-from spex_data.decoding.crossfit import FoldFits
 from spex_data.decoding.folds import choices_elsewhere, chosen_elsewhere, folds
-from spex_data.decoding.forest import Forest, best_of_grid, grow_forest
 from spex_data.decoding.interactions import support_fit
 from spex_data.decoding.problem import Problem
-from spex_data.decoding.result import TargetFit
 from spex_data.decoding.ridge import ridge
-from spex_data.decoding.tree_spectrum import read_trees, tree_spectrum
+from spex_data.decoding.target_fit import TargetFit
+from spex_data.decoding.trees.boosting import Boosting, TreeRecipe
+from spex_data.decoding.trees.forest import Forest, best_of_grid, grow_forest
+from spex_data.decoding.trees.spectrum import read_trees, tree_spectrum
+from spex_data.decoding.uncertainty.crossfit import FoldFits
 from spex_data.errors import DecodingError
 from spex_data.spectra import FourierExpansion, Term, parity_matrix
 

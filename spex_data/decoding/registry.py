@@ -17,8 +17,9 @@ from spex_data.decoding.matching_pursuit import MatchingPursuit
 from spex_data.decoding.problem import Problem, checked_problem
 from spex_data.decoding.protocol import Algorithm, Decoder
 from spex_data.decoding.proxyspex import ProxySpex
-from spex_data.decoding.result import Decoded, TargetFit
+from spex_data.decoding.result import Decoded
 from spex_data.decoding.spex import Spex
+from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.walsh_gp import WalshGp
 from spex_data.decoding.warped_gp import WarpedGp
 from spex_data.errors import DecodingError

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spex_data.decoding.certainty import (
+from spex_data.decoding.interactions import Interaction, predicted_interactions, ranked_interactions
+from spex_data.decoding.target_fit import TargetFit
+from spex_data.decoding.uncertainty.certainty import (
     Estimate,
     cross_fits,
     masks_for_width,
@@ -17,12 +19,10 @@ from spex_data.decoding.certainty import (
     with_discoveries,
     with_intervals,
 )
-from spex_data.decoding.crossfit import FoldFits
-from spex_data.decoding.debiased import CrossFit, Estimates
-from spex_data.decoding.interactions import Interaction, Support, predicted_interactions, ranked_interactions
+from spex_data.decoding.uncertainty.debiased import CrossFit, Estimates
 from spex_data.errors import DecodingError, MaskError
 from spex_data.masks import MaskDistribution, as_masks
-from spex_data.spectra import FourierExpansion, Term, canonical, renamed
+from spex_data.spectra import FourierExpansion, Term, canonical
 
 
 @dataclass(frozen=True)
@@ -46,49 +46,6 @@ class Diagnostics:
     cv_r2: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, float | int | str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class TargetFit:
-    """What an algorithm found for one target.
-
-    Attributes:
-        expansion: What predicts, coefficients float64[k].
-        support: The single fit that interactions are listed from; None if there is only a mean.
-        cv_r2, scores, settings: As in Diagnostics.
-        out_of_fold: float64[m], what fits without a row say of it; None if unknown.
-        folds: These fits, or what is kept of them; None if they were not kept.
-    """
-
-    expansion: FourierExpansion
-    support: Support | None = None
-    cv_r2: float | None = None
-    scores: Mapping[str, float] = field(default_factory=dict)
-    settings: Mapping[str, float | int | str] = field(default_factory=dict)
-    out_of_fold: NDArray[np.float64] | None = None
-    folds: FoldFits | None = None
-
-    def rescaled(self, mean: float, scale: float) -> TargetFit:
-        """The fit of scale * values + mean, for algorithms that standardise values first."""
-        coefficients = self.expansion.coefficients * scale
-        coefficients[self.expansion.terms.index(())] += mean
-        return replace(
-            self,
-            expansion=replace(self.expansion, coefficients=coefficients),
-            support=None if self.support is None else self.support.rescaled(mean, scale),
-            out_of_fold=None if self.out_of_fold is None else mean + scale * self.out_of_fold,
-            folds=None if self.folds is None else self.folds.rescaled(mean, scale),
-        )
-
-    def relabelled(self, n_groups: int, places: NDArray[np.int64]) -> TargetFit:
-        """The fit with group i called places[i], in ascending order, among more groups without effect."""
-        expansion, terms = self.expansion, renamed(self.expansion.terms, places)
-        return replace(
-            self,
-            expansion=FourierExpansion(n_groups, terms, expansion.coefficients),
-            support=None if self.support is None else self.support.relabelled(n_groups, places),
-            folds=None if self.folds is None else self.folds.relabelled(n_groups, places),
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,7 +189,7 @@ class Decoded:
         """The mean discrete derivative of any set, whether a fit holds it or not, with its interval.
 
         It is estimated without the bias of any fit: what fits without a fold say, corrected by the residuals
-        of that fold (spex_data.decoding.debiased).
+        of that fold (spex_data.decoding.uncertainty.debiased).
 
         Args:
             members: S, in any order; not empty.

@@ -23,8 +23,8 @@ from spex_data.decoding.folds import chosen_elsewhere, folds
 from spex_data.decoding.interactions import SupportFit, support_fit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.pursuit import pursue
-from spex_data.decoding.result import TargetFit
 from spex_data.decoding.ridge import ridge
+from spex_data.decoding.target_fit import TargetFit
 from spex_data.errors import DecodingError
 from spex_data.masks import CodedDesign
 from spex_data.spectra import FourierExpansion, Term, parity_matrix

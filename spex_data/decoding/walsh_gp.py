@@ -5,10 +5,10 @@ Each set has a coefficient in the centred products of its groups, a priori norma
     Var c(S) = w_|S| prod of r_i (i in S),
 
 so sets of groups that matter are expected to matter. Rates r, levels w and the noise maximise the evidence of
-the values under priors that hold the rates together (see gp_evidence); every coefficient then has a posterior
-mean and variance in closed form, however few the masks. Where the residuals have heavy tails, each row gets
-its own noise, (nu + e^2) / (nu + 1) times the common one with e its standardised leave-one-out residual, as
-for Student noise.
+the values under priors that hold the rates together (see gaussian.evidence); every coefficient then has a
+posterior mean and variance in closed form, however few the masks. Where heavy tails of the residuals are wild
+values, each row gets its own noise, (nu + e^2) / (nu + 1) times the common one with e its standardised
+leave-one-out residual, as for Student noise.
 """
 
 from __future__ import annotations
@@ -21,12 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.decoding.basis import Basis, centred
-from spex_data.decoding.crossfit import FoldFits, kept_terms, largest_terms
 from spex_data.decoding.folds import folds
-from spex_data.decoding.gp_fit import SOLVED_ROWS, Posterior, fit_gp, largest_order, some_rows, without_folds
-from spex_data.decoding.gp_support import GpSupport
+from spex_data.decoding.gaussian.fit import (
+    SOLVED_ROWS,
+    Posterior,
+    fit_gp,
+    largest_order,
+    some_rows,
+    without_folds,
+)
+from spex_data.decoding.gaussian.support import GpSupport
 from spex_data.decoding.problem import Problem
-from spex_data.decoding.result import TargetFit
+from spex_data.decoding.target_fit import TargetFit
+from spex_data.decoding.uncertainty.crossfit import FoldFits, kept_terms, largest_terms
 from spex_data.spectra import Term
 
 _FOLDS = 5

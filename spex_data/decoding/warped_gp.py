@@ -22,9 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.decoding.basis import Basis, centred
-from spex_data.decoding.crossfit import FoldFits, kept_terms, largest_terms
 from spex_data.decoding.folds import folds
-from spex_data.decoding.gp_fit import (
+from spex_data.decoding.gaussian.fit import (
     SOLVED_ROWS,
     GpFit,
     Posterior,
@@ -33,18 +32,19 @@ from spex_data.decoding.gp_fit import (
     some_rows,
     without_folds,
 )
-from spex_data.decoding.interactions import support_fit
-from spex_data.decoding.link import Link
-from spex_data.decoding.problem import Problem
-from spex_data.decoding.projection import (
+from spex_data.decoding.gaussian.link import Link
+from spex_data.decoding.gaussian.projection import (
     CUBE,
     Projection,
     cube_table,
     project_function,
     project_table,
 )
-from spex_data.decoding.result import TargetFit
+from spex_data.decoding.interactions import support_fit
+from spex_data.decoding.problem import Problem
 from spex_data.decoding.ridge import ridge
+from spex_data.decoding.target_fit import TargetFit
+from spex_data.decoding.uncertainty.crossfit import FoldFits, kept_terms, largest_terms
 from spex_data.spectra import FourierExpansion, Term
 
 _FOLDS = 5

@@ -93,7 +93,7 @@ class TestPaperGrid:
     """The published grid, shortened here."""
 
     def test_it_chooses_one_of_its_recipes_and_takes_the_refit_whole_or_not_at_all(self, monkeypatch):
-        monkeypatch.setattr("spex_data.decoding.forest.PAPER_ROUNDS", (5, 20, 60))
+        monkeypatch.setattr("spex_data.decoding.trees.forest.PAPER_ROUNDS", (5, 20, 60))
         masks, values = drawn(PLANTED, 300, noise=0.5)
         found = decoder("proxyspex", grid="paper").decode(masks, values)
         settings = found.diagnostics.settings

@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
-from spex_data.decoding import decoder, gp_fit, walsh_gp
+from spex_data.decoding import decoder, walsh_gp
 from spex_data.decoding.basis import centred
-from spex_data.decoding.gp_evidence import CONSTANT, Evidence
-from spex_data.decoding.gp_fit import fit_gp, without_folds
-from spex_data.decoding.gp_kernel import Scales, kernel
-from spex_data.decoding.gp_support import GpSupport, prior_variances
+from spex_data.decoding.gaussian import fit
+from spex_data.decoding.gaussian.evidence import CONSTANT, Evidence
+from spex_data.decoding.gaussian.fit import fit_gp, without_folds
+from spex_data.decoding.gaussian.kernel import Scales, kernel
+from spex_data.decoding.gaussian.support import GpSupport, prior_variances
 from spex_data.faithfulness import r2
 from spex_data.spectra import FourierExpansion, parity_matrix, products, superset_matrix
 
@@ -116,7 +117,7 @@ class TestWalshGp:
         assert found.diagnostics.cv_r2 == pytest.approx(r2(truth, found.evaluate(unseen)), abs=0.12)
 
     def test_many_rows_are_solved_for_by_a_part_of_them(self, monkeypatch):
-        monkeypatch.setattr(gp_fit, "_TUNED_ROWS", 60)
+        monkeypatch.setattr(fit, "_TUNED_ROWS", 60)
         monkeypatch.setattr(walsh_gp, "SOLVED_ROWS", 120)
         masks, values = drawn(200, 0.1)
         unseen, truth = drawn(500, 0.0, seed=1)
@@ -125,7 +126,7 @@ class TestWalshGp:
         assert found.interactions()[0].ci is not None
 
     def test_the_order_falls_where_sets_would_be_too_many(self, monkeypatch):
-        monkeypatch.setattr(gp_fit, "_MOST_TERMS", 60)
+        monkeypatch.setattr(fit, "_MOST_TERMS", 60)
         masks, values = drawn(100, 0.1)
         found = decoder("walsh-gp").decode(masks, values)
         assert max(map(len, found.expansion.terms)) == 2

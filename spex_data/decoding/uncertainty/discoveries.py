@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from spex_data.decoding.debiased import CrossFit, Estimates
-from spex_data.decoding.sampling import Sample
+from spex_data.decoding.uncertainty.debiased import CrossFit, Estimates
+from spex_data.decoding.uncertainty.sampling import Sample
 from spex_data.spectra import FourierExpansion, Term
 
 _MOST_SETS = 5_000_000

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from spex_data.decoding import decoder
-from spex_data.decoding.crossfit import FoldFits
-from spex_data.decoding.debiased import cross_fit
-from spex_data.decoding.sampling import Sample, sample
+from spex_data.decoding.uncertainty.crossfit import FoldFits
+from spex_data.decoding.uncertainty.debiased import cross_fit
+from spex_data.decoding.uncertainty.sampling import Sample, sample
 from spex_data.masks import MaskDistribution
 from spex_data.spectra import FourierExpansion
 from tests.strategies import all_masks

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spex_data.decoding.sampling import follows, sample
+from spex_data.decoding.uncertainty.sampling import follows, sample
 from spex_data.masks import MaskDistribution, design_masks
 from tests.strategies import all_masks, dense_tables, subsets
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.optimize import minimize
 
-from spex_data.decoding.gp_kernel import Scales, rate_slopes, symmetric_polynomials, weighted_sum
+from spex_data.decoding.gaussian.kernel import Scales, rate_slopes, symmetric_polynomials, weighted_sum
 
 CONSTANT = 10.0
 """Prior variance of the intercept, for values of unit variance: next to free."""

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spex_data.decoding import decoder
-from spex_data.decoding.discoveries import discoveries, expected_false, pointed_at, q_values, with_phantoms
+from spex_data.decoding.uncertainty.discoveries import (
+    discoveries,
+    expected_false,
+    pointed_at,
+    q_values,
+    with_phantoms,
+)
 from spex_data.errors import DecodingError
 from spex_data.masks import MaskDistribution
 from spex_data.spectra import FourierExpansion

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from spex_data.decoding.link import Link
+from spex_data.decoding.gaussian.link import Link
 
 samples = st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=60).map(lambda x: np.round(np.array(x), 3))
 

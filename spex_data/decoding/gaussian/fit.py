@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from spex_data.decoding.gp_evidence import CONSTANT, SHARES, Evidence, unpacked
-from spex_data.decoding.gp_kernel import Scales, kernel
-from spex_data.decoding.gp_support import prior_variances
+from spex_data.decoding.gaussian.evidence import CONSTANT, SHARES, Evidence, unpacked
+from spex_data.decoding.gaussian.kernel import Scales, kernel
+from spex_data.decoding.gaussian.support import prior_variances
 from spex_data.spectra import Term, products
 
 _ITERATIONS, _WARM_ITERATIONS = 12, 5

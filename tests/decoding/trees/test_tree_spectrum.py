@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from spex_data.decoding.boosting import Boosting, TreeRecipe
-from spex_data.decoding.tree_spectrum import read_trees, tree_spectrum
+from spex_data.decoding.trees.boosting import Boosting, TreeRecipe
+from spex_data.decoding.trees.spectrum import read_trees, tree_spectrum
 from spex_data.spectra import FourierExpansion
 from tests.strategies import all_masks
 
@@ -46,7 +46,7 @@ class TestTreeSpectrum:
     def test_adding_up_in_between_changes_nothing(self, monkeypatch):
         trees = read_trees(*grown(8, 300, 4, seed=3))
         terms, coefficients = tree_spectrum(trees, max_order=4)
-        monkeypatch.setattr("spex_data.decoding.tree_spectrum._FLUSH_ROWS", 50)
+        monkeypatch.setattr("spex_data.decoding.trees.spectrum._FLUSH_ROWS", 50)
         again = tree_spectrum(trees, max_order=4)
         assert again[0] == terms
         assert again[1] == pytest.approx(coefficients, abs=1e-14)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spex_data.decoding.basis import centred
-from spex_data.decoding.projection import cube_table, project_function, project_table
+from spex_data.decoding.gaussian.projection import cube_table, project_function, project_table
 from spex_data.spectra import products
 from tests.strategies import all_masks
 

@@ -13,8 +13,8 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.special import ndtri
 
 from spex_data.decoding.basis import Basis
-from spex_data.decoding.gp_evidence import CONSTANT
-from spex_data.decoding.gp_kernel import Scales, kernel
+from spex_data.decoding.gaussian.evidence import CONSTANT
+from spex_data.decoding.gaussian.kernel import Scales, kernel
 from spex_data.spectra import FourierExpansion, Term, products, renamed
 
 

@@ -9,8 +9,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from spex_data.decoding.boosting import Boosting, TreeRecipe
-from spex_data.decoding.tree_spectrum import read_trees, tree_spectrum
+from spex_data.decoding.trees.boosting import Boosting, TreeRecipe
+from spex_data.decoding.trees.spectrum import read_trees, tree_spectrum
 from spex_data.spectra import FourierExpansion
 
 PAPER_DEPTHS, PAPER_RATES, PAPER_ROUNDS = (3, 5, -1), (0.1, 0.01), (500, 1000, 5000)

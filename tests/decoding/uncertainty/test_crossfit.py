@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spex_data.decoding import NAMES, decoder
-from spex_data.decoding.crossfit import FoldFits, blended
+from spex_data.decoding.uncertainty.crossfit import FoldFits, blended
 from spex_data.spectra import FourierExpansion
 
 GAME = FourierExpansion.from_mapping(6, {(): 3.0, (0,): 1.0, (2,): -0.5, (0, 2): 0.5, (1, 3, 4): 0.4})

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spex_data.decoding.selective import truncated_quantiles
+from spex_data.decoding.uncertainty.selective import truncated_quantiles
 
 ONE = np.ones(1)
 

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtr, stdtrit
 
-from spex_data.decoding.crossfit import FoldFits, combined
-from spex_data.decoding.sampling import Sample
+from spex_data.decoding.uncertainty.crossfit import FoldFits, combined
+from spex_data.decoding.uncertainty.sampling import Sample
 from spex_data.spectra import FourierExpansion, Term
 
 _ROUNDING = 1e-12

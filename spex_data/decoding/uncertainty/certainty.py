@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
-from spex_data.decoding.crossfit import FoldFits
-from spex_data.decoding.debiased import CrossFit, Estimates, cross_fit
-from spex_data.decoding.discoveries import OrderTests, discoveries
 from spex_data.decoding.interactions import Interaction, described
-from spex_data.decoding.sampling import follows, sample
-from spex_data.decoding.selective import truncated_quantiles
+from spex_data.decoding.uncertainty.crossfit import FoldFits
+from spex_data.decoding.uncertainty.debiased import CrossFit, Estimates, cross_fit
+from spex_data.decoding.uncertainty.discoveries import OrderTests, discoveries
+from spex_data.decoding.uncertainty.sampling import follows, sample
+from spex_data.decoding.uncertainty.selective import truncated_quantiles
 from spex_data.masks import MaskDistribution
 from spex_data.spectra import FourierExpansion, Term
 

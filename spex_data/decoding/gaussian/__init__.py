@@ -1,0 +1,1 @@
+"""Gaussian processes over masks: a prior over the coefficients of every set up to an order."""

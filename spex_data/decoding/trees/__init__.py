@@ -1,0 +1,1 @@
+"""Gradient-boosted trees over masks and their exact Fourier expansion."""

@@ -45,14 +45,14 @@ _ALWAYS = ("linear", "fast")
 _EXPECTED: Mapping[str, float] = {
     "linear": 0.02,
     "fast": 0.05,
-    "walsh-gp": 0.35,
-    "warped-gp": 0.45,
-    "lasso": 0.03,
-    "matching-pursuit": 0.05,
-    "proxyspex": 0.1,
+    "walsh-gp": 0.25,
+    "warped-gp": 0.35,
+    "lasso": 0.05,
+    "matching-pursuit": 0.15,
+    "proxyspex": 0.15,
 }
 """Weights before any prediction is seen."""
-_TRUST = 10.0
+_TRUST = 5.0
 """How much these count: so many times the noise variance and the square root of the number of masks."""
 _LEAST_WEIGHT = 0.01
 _LIST_HANDICAP: Mapping[str, float] = {

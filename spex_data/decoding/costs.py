@@ -18,8 +18,8 @@ def estimated_seconds(name: str, problem: Problem) -> float:
     seconds = {
         "linear": 1e-9 * m * n * n,
         "fast": 0.02,
-        "walsh-gp": 0.05 + 20 * 2e-10 * min(m, 600) ** 3 + 6e-10 * min(m, 4000) ** 3,
-        "warped-gp": 0.1 + 20 * 2e-10 * min(m, 600) ** 3 + 6e-10 * min(m, 4000) ** 3 + 3.0 * (n > 16),
+        "walsh-gp": 0.05 + 20 * 2e-10 * min(m, 300) ** 3 + 6e-10 * min(m, 4000) ** 3,
+        "warped-gp": 0.1 + 20 * 2e-10 * min(m, 300) ** 3 + 6e-10 * min(m, 4000) ** 3 + 3.0 * (n > 16),
         "lasso": 0.5 + 2e-6 * min(comb(n, 2), 4000) * min(m, 4000),
         "matching-pursuit": 0.2 + 4e-8 * m * n * n * min(m, 300) ** 0.5,
         "proxyspex": 0.1 + 1e-6 * m * n,

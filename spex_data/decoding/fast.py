@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from spex_data.decoding.basis import Basis, centred
 from spex_data.decoding.folds import folds
+from spex_data.decoding.gaussian.cube import term_sums
 from spex_data.decoding.gaussian.kernel import symmetric_polynomials, weighted_sum
 from spex_data.decoding.interactions import support_fit
 from spex_data.decoding.problem import Problem
@@ -71,7 +72,7 @@ class Fast:
         most = kept_terms(problem.n_targets)
         for fold in range(fold_of.max() + 1):
             out = fold_of == fold
-            part = _smooth(factors[~out], values[~out], terms, order, self.seed)
+            part = _smooth(factors[~out], values[~out], terms, order, self.seed, whole.ratios)
             smooth[out] = part.predict(factors[out], terms)
             for target in range(problem.n_targets):
                 chosen = _largest(part.coefficients[:, target], terms, problem.n_groups, int((~out).sum()))
@@ -131,10 +132,11 @@ def _with_folds(fit: TargetFit, fold_of: NDArray[np.int64], parts: Sequence[_Fol
 
 @dataclass(frozen=True, eq=False)
 class _Smooth:
-    """Kernel ridge of all targets: intercepts float64[t], coefficients float64[k, t]."""
+    """Kernel ridge of all targets: intercepts float64[t], coefficients float64[k, t], the best ratios."""
 
     intercepts: NDArray[np.float64]
     coefficients: NDArray[np.float64]
+    ratios: tuple[tuple[float, ...], ...]
 
     def predict(self, factors: NDArray[np.float64], terms: Sequence[Term]) -> NDArray[np.float64]:
         predicted = np.tile(self.intercepts, (len(factors), 1))
@@ -159,6 +161,7 @@ def _smooth(
     terms: Sequence[Term],
     order: int,
     seed: int,
+    ratios: Sequence[tuple[float, ...]] = _RATIOS,
 ) -> _Smooth:
     """Each target's best ratio and penalty, by leave-one-out."""
     count, n = factors.shape
@@ -169,7 +172,9 @@ def _smooth(
     n_targets = values.shape[1]
     least = np.full(n_targets, np.inf)
     weights, prior = np.zeros_like(values), np.zeros((order, n_targets))
-    for ratio in dict.fromkeys(each[:order] for each in _RATIOS):
+    tried = list(dict.fromkeys(each[:order] for each in ratios))
+    best = np.zeros(n_targets, dtype=np.int64)
+    for place, ratio in enumerate(tried):
         levels = np.array([share / comb(n, size) for size, share in enumerate(ratio, start=1)])
         squares, vectors = _decomposed(weighted_sum(levels, parts))
         scales = np.sqrt(squares)
@@ -177,19 +182,15 @@ def _smooth(
         fit = ridge_from_factors(own, values)
         error = (fit.loo_residuals**2).mean(axis=0)
         better = error < least
-        least[better] = error[better]
+        least[better], best[better] = error[better], place
         prior[:, better] = levels[:, None]
         # on the columns left diag(scales) these are K^(1/2) (K + a)^-1 y; wanted is (K + a)^-1 y
         weights[:, better] = vectors @ (fit.coefficients[:, better] / scales[:, None])
     sizes = np.fromiter(map(len, terms), dtype=np.int64, count=len(terms))
-    coefficients = np.zeros((len(terms), n_targets))
-    block = max(1, 4_000_000 // len(factors))
-    for start in range(0, len(terms), block):
-        part = slice(start, start + block)
-        columns = products(factors, terms[part])
-        coefficients[part] = ((columns - columns.mean(axis=0)).T @ weights) * prior[sizes[part] - 1]
-    found = _Smooth(np.zeros(n_targets), coefficients)
-    return _Smooth((values - found.predict(factors, terms)).mean(axis=0), coefficients)
+    coefficients = term_sums(factors, weights, terms) * prior[sizes - 1]
+    middles = term_sums(factors, np.full(len(factors), 1.0 / len(factors)), terms)
+    used = tuple(tried[place] for place in np.unique(best))
+    return _Smooth(values.mean(axis=0) - middles @ coefficients, coefficients, used)
 
 
 def _decomposed(kernel: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -46,7 +46,7 @@ class WalshGp:
 
     Attributes:
         max_order: Largest set with a coefficient; less where that would be more than 50,000 sets, or 5.
-        seed: Of the folds, and of the rows taken where there are more than 600 to choose scales on, or more
+        seed: Of the folds, and of the rows taken where there are more than 300 to choose scales on, or more
             than 4,000 to solve for.
         num_threads: Unused; linear algebra takes what the process allows it.
     """

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from spex_data.decoding.basis import Basis, centred
 from spex_data.decoding.folds import folds
+from spex_data.decoding.gaussian.cube import CUBE, cube_table
 from spex_data.decoding.gaussian.fit import (
     SOLVED_ROWS,
     GpFit,
@@ -33,13 +34,7 @@ from spex_data.decoding.gaussian.fit import (
     without_folds,
 )
 from spex_data.decoding.gaussian.link import Link
-from spex_data.decoding.gaussian.projection import (
-    CUBE,
-    Projection,
-    cube_table,
-    project_function,
-    project_table,
-)
+from spex_data.decoding.gaussian.projection import Projection, project_function, project_table
 from spex_data.decoding.interactions import support_fit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.ridge import ridge

@@ -58,12 +58,11 @@ class TestFast:
 class TestSmooth:
     """Kernel ridge is ridge on every set."""
 
-    def test_its_coefficients_are_those_of_a_regression_with_the_same_prior(self, monkeypatch):
-        monkeypatch.setattr(module, "_RATIOS", ((1.0, 0.5, 0.0),))
+    def test_its_coefficients_are_those_of_a_regression_with_the_same_prior(self):
         masks, values = drawn(60, 0.5)
         terms = [term for size in (1, 2) for term in combinations(range(12), size)]
         factors = centred(0.5).factors(masks)
-        found = _smooth(factors, values[:, :1], terms, 2, 0)
+        found = _smooth(factors, values[:, :1], terms, 2, 0, ((1.0, 0.5),))
         prior = np.array([1 / 12 if len(term) == 1 else 0.5 / 66 for term in terms])
         columns = products(factors, terms) * np.sqrt(prior)
         columns = columns - columns.mean(axis=0)

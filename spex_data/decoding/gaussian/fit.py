@@ -10,16 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
+from spex_data.decoding.gaussian.cube import term_sums
 from spex_data.decoding.gaussian.evidence import CONSTANT, SHARES, Evidence, unpacked
 from spex_data.decoding.gaussian.kernel import Scales, kernel
 from spex_data.decoding.gaussian.support import prior_variances
-from spex_data.spectra import Term, products
+from spex_data.spectra import Term
 
-_ITERATIONS, _WARM_ITERATIONS = 12, 5
-"""Twelve steps predict as well as forty do."""
+_ITERATIONS, _WARM_ITERATIONS = 8, 5
+"""Eight steps predict as well as forty do."""
 _SETTLED_ROWS = 300
 """From so many rows on, scales are chosen once for all folds: a fold hardly moves them."""
-_TUNED_ROWS = 600
+_TUNED_ROWS = 300
 """Rows that the scales are chosen on; the evidence costs their number cubed."""
 SOLVED_ROWS = 4000
 """Rows that are solved for, at most."""
@@ -69,12 +70,7 @@ class Posterior:
 
     def coefficients(self, terms: Sequence[Term]) -> NDArray[np.float64]:
         """Posterior means of the coefficients of sets, () not among them: float64[k]."""
-        block = max(1, _BLOCK_NUMBERS // len(self.factors))
-        parts = [
-            products(self.factors, terms[start : start + block]).T @ self.weights
-            for start in range(0, len(terms), block)
-        ]
-        return prior_variances(terms, self.scales) * np.concatenate(parts)
+        return prior_variances(terms, self.scales) * term_sums(self.factors, self.weights, terms)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +108,7 @@ def fit_gp(
         factors: float64[m, n_groups].
         values: float64[m], of mean 0 and unit variance.
         order: Largest set with a coefficient.
-        rng: Draws the rows that scales are chosen on where there are more than 600.
+        rng: Draws the rows that scales are chosen on where there are more than 300.
         like: A fit on nearly the same rows, from which a few steps suffice where the shape is given.
         shape: float64[m], each row's noise in units of the common one; if None it is 1, or where residuals
             have heavy tails that of Student noise, if wild values explain them.

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import lsqr
 
 from spex_data.decoding.basis import Basis
+from spex_data.decoding.gaussian.cube import codes_of
 from spex_data.spectra import Term, products
 
 MaskFunction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Factors float64[q, n_groups] of some masks -> float64[q]."""
 
-CUBE = 16
-"""Up to this many groups every mask is asked."""
 _ROWS_PER_TERM, _LEAST_ROWS, _CHECKED_ROWS = 4, 1000, 1000
 _STEPS = 40
 """Of conjugate gradients; the columns are nearly orthogonal."""
@@ -37,33 +36,7 @@ class Projection:
     fidelity: float
 
 
-def cube_table(
-    intercept: float, terms: Sequence[Term], coefficients: NDArray[np.float64], basis: Basis, n_groups: int
-) -> NDArray[np.float64]:
-    """The value of every mask, by one butterfly a group.
-
-    Args:
-        intercept: Coefficient of ().
-        terms: k sets, () not among them.
-        coefficients: float64[k], in the basis.
-        basis: What the terms are products in.
-        n_groups: n.
-
-    Returns:
-        float64[2^n]; group i is present in entry k where bit i of k is set.
-    """
-    table = np.zeros(2**n_groups)
-    table[_codes(terms)] = coefficients
-    table[0] = intercept
-    absent, present = basis.offset + basis.slope, basis.offset - basis.slope
-    for place in range(n_groups):
-        halves = table.reshape(-1, 2, 2**place)
-        without, within = halves[:, 0], halves[:, 1]
-        table = np.stack([without + absent * within, without + present * within], axis=1).reshape(-1)
-    return table
-
-
-def project_table(table: NDArray[np.float64], terms: Sequence[Term], n_groups: int, p: float) -> Projection:
+def project_table(table: NDArray[np.float64], terms: tuple[Term, ...], n_groups: int, p: float) -> Projection:
     """The nearest expansion of a table of every mask, by one butterfly a group.
 
     c(S) = E[f(m) z_S(m)] where groups are present with probability p and z are centred and of unit variance.
@@ -79,13 +52,8 @@ def project_table(table: NDArray[np.float64], terms: Sequence[Term], n_groups: i
         halves = spectrum.reshape(-1, 2, 2**place)
         mean = (1 - p) * halves[:, 0] + p * halves[:, 1]
         spectrum = np.stack([mean, spread * (halves[:, 1] - halves[:, 0])], axis=1).reshape(-1)
-    kept, energy = spectrum[_codes(terms)], float((spectrum[1:] ** 2).sum())
+    kept, energy = spectrum[codes_of(terms)], float((spectrum[1:] ** 2).sum())
     return Projection(float(spectrum[0]), kept, float((kept**2).sum()) / max(energy, 1e-300))
-
-
-def _codes(terms: Sequence[Term]) -> NDArray[np.int64]:
-    """The mask in which exactly a term's groups are present, as a number: int64[k]."""
-    return np.array([sum(1 << member for member in term) for term in terms], dtype=np.int64)
 
 
 def project_function(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spex_data.decoding.basis import Basis
 from spex_data.spectra import FourierExpansion, Term, renamed
 
-_MOST_TERMS, _LEAST_TERMS = 4000, 100
+_MOST_TERMS, _LEAST_TERMS = 1500, 100
 """Terms kept of a fold's fit for one target, and for so many that memory is short."""
 
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spex_data.decoding.basis import centred
-from spex_data.decoding.gaussian.projection import cube_table, project_function, project_table
+from spex_data.decoding.gaussian.cube import cube_table, term_sums
+from spex_data.decoding.gaussian.projection import project_function, project_table
 from spex_data.spectra import products
 from tests.strategies import all_masks
 
@@ -27,6 +28,20 @@ class TestCubeTable:
         coefficients = np.random.default_rng(seed).normal(size=len(terms))
         expected = 2.0 + products(basis.factors(all_masks(n)), terms) @ coefficients
         assert cube_table(2.0, terms, coefficients, basis, n) == pytest.approx(expected)
+
+
+class TestTermSums:
+    """The same the other way round."""
+
+    @settings(deadline=None)
+    @given(st.integers(1, 7), st.floats(0.1, 0.9), st.integers(0, 2**32 - 1))
+    def test_it_is_the_matrix_product_however_many_the_masks(self, n, p, seed):
+        terms, rng = every_set(n, 4), np.random.default_rng(seed)
+        for count in (2, 400):
+            factors, weights = centred(p).factors(rng.random((count, n)) < p), rng.normal(size=count)
+            factors[:2] = centred(p).factors(np.array([[True], [False]]))
+            expected = products(factors, terms).T @ weights
+            assert term_sums(factors, weights, terms) == pytest.approx(expected)
 
 
 class TestProjectTable:

@@ -161,12 +161,15 @@ def read_results(document: Mapping[str, Any] | Results) -> Results:
 def listing(result: TargetResult, *, top: int, floor: float) -> tuple[tuple[Effect, ...], tuple[Effect, ...]]:
     """The interactions and main effects worth a line each.
 
+    Interactions that were tested and not told from chance are not.
+
     Args:
         result: The target.
         top: Most interactions; of main effects half as many.
         floor: Smaller effects are left out, in the target's unit.
     """
-    together = (one for one in result.interactions[:top] if abs(one.value) >= floor)
+    told = [one for one in result.interactions if one.reported is not False]
+    together = (one for one in told[:top] if abs(one.value) >= floor)
     alone = (one for one in result.mains[: max(top // 2, 1)] if abs(one.value) >= floor)
     return tuple(together), tuple(alone)
 

@@ -206,8 +206,10 @@ class _Shown:
 def _left_out(result: TargetResult, listed: int, floor: float) -> str:
     """How many effects have no line, and why."""
     small = sum(abs(effect.value) < floor for effect in result.effects)
-    past = len(result.effects) - listed - small
-    reasons = [f"{small} below {signed(floor, decimals(floor))[1:]}"] if small else []
+    chance = sum(one.reported is False and abs(one.value) >= floor for one in result.interactions)
+    past = len(result.effects) - listed - small - chance
+    reasons = [f"{chance} not told from chance"] if chance else []
+    reasons += [f"{small} below {signed(floor, decimals(floor))[1:]}"] if small else []
     reasons += [f"{past} past the last line"] if past else []
     return f"not listed: {', '.join(reasons)}" if reasons else "no effect was found"
 

@@ -97,7 +97,7 @@ def summary(result: TargetResult, *, study_scale: float = 0.0) -> str:
     """What was found of a target, in a sentence.
 
     It names interactions of at least a quarter of the target's largest effect whose interval, where there is
-    one, does not hold 0.
+    one, does not hold 0, and that were told from chance where that was tested.
 
     Args:
         result: The target.
@@ -169,7 +169,8 @@ def _among(result: TargetResult) -> str:
 
 def _is_notable(effect: Effect, result: TargetResult) -> bool:
     spans_zero = effect.ci is not None and effect.ci[0] <= 0 <= effect.ci[1]
-    return abs(effect.value) >= NOTABLE * result.scale > 0 and not spans_zero
+    by_chance = effect.order > 1 and effect.reported is False
+    return abs(effect.value) >= NOTABLE * result.scale > 0 and not spans_zero and not by_chance
 
 
 def _alone(result: TargetResult) -> str:

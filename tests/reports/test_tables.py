@@ -57,15 +57,17 @@ class TestInteractionsTable:
     def test_missing_verification_is_called_not_tested(self, demo):
         assert "not tested" in printed(interactions_table(demo))
 
-    def test_a_reported_interaction_has_a_star_and_others_have_none(self, demo):
+    def test_a_reported_interaction_has_a_star_and_others_have_no_line(self, demo):
         assert "*:" not in printed(interactions_table(demo))
         document = copy.deepcopy(demo)
         listed = [each for each in document["targets"][0]["interactions"] if each["order"] > 1]
+        listed[1]["value"], listed[1]["ci"] = 2.5, [0.5, 4.5]
         for place, each in enumerate(listed):
             each["q"], each["reported"] = 0.01, place == 0
         text = printed(interactions_table(document, target=document["targets"][0]["name"]))
         assert "*: stands out among all sets" in text
         assert text.count("*") == 2
+        assert "1 not told from chance" in text
 
     def test_a_verified_interaction_says_so_in_both_widths(self, demo):
         demo["targets"][0]["interactions"][0]["verified"] = "confirmed"

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import comb, log
+from math import comb, inf, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,19 +97,21 @@ class Dictionary:
         for group in range(self.n_groups):
             yield Scored(float(gains[group]) / unit - self.price(1), (0, (group,)))
 
-    def pairs(self, residual: NDArray[np.float64], unit: float) -> Iterator[Scored]:
-        """The best atoms of two groups."""
+    def pairs(self, residual: NDArray[np.float64], unit: float, *, least: float = -inf) -> Iterator[Scored]:
+        """The best atoms of two groups, of those that gain at least `least`."""
         short = residual.astype(np.float32)
         first = (self.signs.T @ short).astype(np.float64)
         second = ((self.signs * short[:, None]).T @ self.signs).astype(np.float64)
+        price = self.price(2)
         for kind, (basis, variances) in enumerate(zip(self.kinds, self.pair_variances, strict=True)):
             a, b = basis.offset, basis.slope
             gains = (a * b * (first[:, None] + first) + b * b * second) ** 2 / variances
             flat = gains.reshape(-1)
             best = np.argpartition(-flat, min(_BEST_PAIRS, len(flat) - 1))[:_BEST_PAIRS]
+            best = best[flat[best] >= (price + least) * unit]
             for place in best.tolist():
                 i, j = divmod(place, self.n_groups)
-                yield Scored(float(flat[place]) / unit - self.price(2), (kind, (i, j)))
+                yield Scored(float(flat[place]) / unit - price, (kind, (i, j)))
 
     def extensions(
         self, residual: NDArray[np.float64], unit: float, atoms: Sequence[Atom], max_order: int
@@ -129,16 +131,19 @@ class Dictionary:
             variances[list(members)] = np.inf
             gains = (columns.T @ residual) ** 2 / variances
             group = int(gains.argmax())
+            if gains[group] <= 0:  # nothing varies beside it
+                continue
             yield Scored(float(gains[group]) / unit - price, (kind, tuple(sorted((*members, group)))))
 
-    def triples(self, residual: NDArray[np.float64], unit: float) -> Iterator[Scored]:
-        """The best atoms of three groups, unless there are too many to look at."""
+    def triples(self, residual: NDArray[np.float64], unit: float, *, least: float = -inf) -> Iterator[Scored]:
+        """The best atoms of three groups that gain at least `least`, unless there are too many to look at."""
         m, n = self.signs.shape
         if n < 3 or (m + 20 * len(self.kinds)) * n**3 / 3 > _TRIPLE_WORK:
             return
         short = residual.astype(np.float32)
         first = (self.signs.T @ short).astype(np.float64)
         second = ((self.signs * short[:, None]).T @ self.signs).astype(np.float64)
+        price = self.price(3)
         for group in range(n - 2):
             rest = slice(group + 1, n)
             signs = self.signs[:, rest]
@@ -152,10 +157,11 @@ class Dictionary:
                 gains = np.triu(products**2, 1) / self._triple_variance(basis)
                 flat = gains.reshape(-1)
                 best = np.argpartition(-flat, min(_BEST_TRIPLES, len(flat) - 1))[:_BEST_TRIPLES]
+                best = best[flat[best] >= (price + least) * unit]
                 for place in best.tolist():
                     i, j = divmod(place, len(others))
                     atom = (kind, (group, group + 1 + i, group + 1 + j))
-                    yield Scored(float(flat[place]) / unit - self.price(3), atom)
+                    yield Scored(float(flat[place]) / unit - price, atom)
 
     def _triple_variance(self, basis: Basis) -> float:
         """As if groups were independent and present equally often, which is enough to choose by."""

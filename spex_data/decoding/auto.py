@@ -21,10 +21,10 @@ from spex_data.decoding.costs import estimated_seconds
 from spex_data.decoding.fast import Fast
 from spex_data.decoding.lasso import Lasso
 from spex_data.decoding.linear import Linear
-from spex_data.decoding.matching_pursuit import MatchingPursuit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.protocol import Algorithm
 from spex_data.decoding.proxyspex import ProxySpex
+from spex_data.decoding.spike_slab import SpikeSlab
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.crossfit import FoldFits, blended, combined
 from spex_data.decoding.walsh_gp import WalshGp
@@ -37,7 +37,7 @@ _METHODS: Mapping[str, Callable[..., Algorithm]] = {
     "walsh-gp": WalshGp,
     "warped-gp": WarpedGp,
     "lasso": Lasso,
-    "matching-pursuit": MatchingPursuit,
+    "spike-slab": SpikeSlab,
     "proxyspex": ProxySpex,
 }
 """In the order in which they are worth their cost."""
@@ -48,7 +48,7 @@ _EXPECTED: Mapping[str, float] = {
     "walsh-gp": 0.25,
     "warped-gp": 0.35,
     "lasso": 0.05,
-    "matching-pursuit": 0.15,
+    "spike-slab": 0.15,
     "proxyspex": 0.15,
 }
 """Weights before any prediction is seen."""
@@ -61,7 +61,7 @@ _LIST_HANDICAP: Mapping[str, float] = {
     "walsh-gp": 1.0,
     "warped-gp": 1.0,
     "lasso": 1.05,
-    "matching-pursuit": 1.05,
+    "spike-slab": 1.05,
     "proxyspex": 1.1,
 }
 """Out-of-fold errors are multiplied by this when the fit to list from is chosen: at equal errors, lists of
@@ -127,6 +127,7 @@ def _blended(fits: Mapping[str, TargetFit], values: NDArray[np.float64]) -> Targ
         settings={"best_method": best, **{f"weight of {name}": weight for name, weight in chosen.items()}},
         out_of_fold=blend,
         folds=_fold_fits(fits, chosen, mean),
+        acting=next((fit.acting for fit in fits.values() if fit.acting is not None), None),
     )
 
 

@@ -21,7 +21,7 @@ def estimated_seconds(name: str, problem: Problem) -> float:
         "walsh-gp": 0.05 + 20 * 2e-10 * min(m, 300) ** 3 + 6e-10 * min(m, 4000) ** 3,
         "warped-gp": 0.1 + 20 * 2e-10 * min(m, 300) ** 3 + 6e-10 * min(m, 4000) ** 3 + 3.0 * (n > 16),
         "lasso": 0.5 + 2e-6 * min(comb(n, 2), 4000) * min(m, 4000),
-        "matching-pursuit": 0.2 + 4e-8 * m * n * n * min(m, 300) ** 0.5,
+        "spike-slab": 0.5 + 2e-8 * m * n * n + 2e-5 * m * min(n, 300),
         "proxyspex": 0.1 + 1e-6 * m * n,
     }[name]
     return seconds * problem.n_targets

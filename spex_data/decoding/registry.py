@@ -19,6 +19,7 @@ from spex_data.decoding.protocol import Algorithm, Decoder
 from spex_data.decoding.proxyspex import ProxySpex
 from spex_data.decoding.result import Decoded
 from spex_data.decoding.spex import Spex
+from spex_data.decoding.spike_slab import SpikeSlab
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.walsh_gp import WalshGp
 from spex_data.decoding.warped_gp import WarpedGp
@@ -31,6 +32,7 @@ _ALGORITHMS: dict[str, Callable[..., Algorithm]] = {
     "linear": Linear,
     "lasso": Lasso,
     "matching-pursuit": MatchingPursuit,
+    "spike-slab": SpikeSlab,
     "walsh-gp": WalshGp,
     "warped-gp": WarpedGp,
     "spex": Spex,

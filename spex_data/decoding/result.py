@@ -290,7 +290,14 @@ class Decoded:
         moved = with_intervals(listed, cross, level)
         if fdr is not None:
             return with_discoveries(
-                moved, cross, fit.expansion, max_order=max_order, level=level, rate=fdr, seed=seed
+                moved,
+                cross,
+                fit.expansion,
+                acting=fit.acting,
+                max_order=max_order,
+                level=level,
+                rate=fdr,
+                seed=seed,
             )
         return sorted(moved, key=lambda each: (-abs(each.value), each.order, each.members))
 

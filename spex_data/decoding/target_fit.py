@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spex_data.decoding.interactions import Support
 from spex_data.decoding.uncertainty.crossfit import FoldFits
-from spex_data.spectra import FourierExpansion, renamed
+from spex_data.spectra import FourierExpansion, Term, renamed
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +23,8 @@ class TargetFit:
         cv_r2, scores, settings: As in Diagnostics.
         out_of_fold: float64[m], what fits without a row say of it; None if unknown.
         folds: These fits, or what is kept of them; None if they were not kept.
+        acting: How likely sets of two or more groups are to act at all, those left out as good as never;
+            None if the algorithm does not say.
     """
 
     expansion: FourierExpansion
@@ -32,6 +34,7 @@ class TargetFit:
     settings: Mapping[str, float | int | str] = field(default_factory=dict)
     out_of_fold: NDArray[np.float64] | None = None
     folds: FoldFits | None = None
+    acting: Mapping[Term, float] | None = None
 
     def rescaled(self, mean: float, scale: float) -> TargetFit:
         """The fit of scale * values + mean, for algorithms that standardise values first."""
@@ -53,4 +56,9 @@ class TargetFit:
             expansion=FourierExpansion(n_groups, terms, expansion.coefficients),
             support=None if self.support is None else self.support.relabelled(n_groups, places),
             folds=None if self.folds is None else self.folds.relabelled(n_groups, places),
+            acting=None if self.acting is None else _renamed(self.acting, places),
         )
+
+
+def _renamed(acting: Mapping[Term, float], places: NDArray[np.int64]) -> dict[Term, float]:
+    return dict(zip(renamed(tuple(acting), places), acting.values(), strict=True))

@@ -13,7 +13,7 @@ from spex_data.spectra import MoebiusExpansion
 GAME = MoebiusExpansion.from_mapping(
     12, {(): 1.0, (0, 1): 3.0, (2, 3, 4): 3.0, (5,): 1.0, (6,): -1.0, (5, 6): 1.0}
 ).to_fourier()
-METHODS = ("linear", "fast", "walsh-gp", "warped-gp", "lasso", "matching-pursuit", "proxyspex")
+METHODS = ("linear", "fast", "walsh-gp", "warped-gp", "lasso", "spike-slab", "proxyspex")
 
 
 def drawn(m, noise, seed=0):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from spex_data.decoding.interactions import Interaction, described
 from spex_data.decoding.uncertainty.crossfit import FoldFits
 from spex_data.decoding.uncertainty.debiased import CrossFit, Estimates, cross_fit
 from spex_data.decoding.uncertainty.discoveries import OrderTests, discoveries
+from spex_data.decoding.uncertainty.posterior_rates import posterior_q_values
 from spex_data.decoding.uncertainty.sampling import follows, sample
 from spex_data.decoding.uncertainty.selective import truncated_quantiles
 from spex_data.masks import MaskDistribution
@@ -98,6 +99,7 @@ def with_discoveries(
     fit: CrossFit,
     expansion: FourierExpansion,
     *,
+    acting: Mapping[Term, float] | None,
     max_order: int,
     level: float,
     rate: float,
@@ -105,28 +107,71 @@ def with_discoveries(
 ) -> list[Interaction]:
     """Interactions with q-values; sets that are reported join them, with intervals made for what is reported.
 
+    Where a posterior over models says how likely sets act, a set is reported if either the tests or the
+    posterior report it, each at half the rate.
+
     Args:
         listed: With intervals.
         fit: Cross-fitted values of the same target.
         expansion: What sets that are not listed are described by, beside their value.
+        acting: How likely sets of two and more groups are to act; None where no model says.
         max_order: Largest set tested.
         level: Coverage of the intervals among reported sets.
         rate: False discovery rate, of interactions of all orders together and of single groups by themselves.
         seed: Of the phantoms.
     """
     known = {each.members: each for each in listed}
-    for orders in ([1], range(2, max_order + 1)):
-        found = discoveries(fit, orders, seed=seed)
-        for tested, scores, cut in zip(found.tests, found.q_values, found.thresholds(rate), strict=True):
-            q_values = dict(zip(tested.terms, scores.tolist(), strict=True))
-            ranges = _ranges(tested, scores <= rate, cut, level)
-            joining = [members for members in ranges if members not in known]
-            known.update(_joined(joining, expansion, fit))
-            for members, each in known.items():
-                if len(members) == tested.order:
-                    judged = replace(each, q=q_values.get(members, 1.0), reported=members in ranges)
-                    known[members] = _moved(judged, *ranges[members]) if members in ranges else judged
+    singles = _tested(fit, [1], None, level=level, rate=rate, seed=seed)
+    larger = _tested(fit, range(2, max_order + 1), acting, level=level, rate=rate, seed=seed)
+    for found in (singles, larger):
+        joining = [members for members in found.ranges if members not in known]
+        known.update(_joined(joining, expansion, fit))
+        for members, each in known.items():
+            if len(members) in found.orders:
+                here = members in found.ranges
+                judged = replace(each, q=found.q_values.get(members, 1.0), reported=here)
+                known[members] = _moved(judged, *found.ranges[members]) if here else judged
     return sorted(known.values(), key=lambda each: (-abs(each.value), each.order, each.members))
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """One list: orders that were looked at, q-values (1 if left out), intervals of reported sets."""
+
+    orders: frozenset[int]
+    q_values: dict[Term, float]
+    ranges: dict[Term, tuple[float, float]]
+
+
+def _tested(
+    fit: CrossFit,
+    orders: Sequence[int],
+    acting: Mapping[Term, float] | None,
+    *,
+    level: float,
+    rate: float,
+    seed: int,
+) -> _Tested:
+    found = discoveries(fit, orders, seed=seed)
+    share = 1.0 if acting is None else 0.5
+    q_values: dict[Term, float] = {}
+    ranges: dict[Term, tuple[float, float]] = {}
+    for tested, scores, cut in zip(found.tests, found.q_values, found.thresholds(rate * share), strict=True):
+        q_values.update(zip(tested.terms, np.minimum(scores / share, 1.0).tolist(), strict=True))
+        ranges.update(_ranges(tested, scores <= rate * share, cut, level))
+    looked_at = frozenset(tested.order for tested in found.tests)
+    if acting is None:
+        return _Tested(looked_at, q_values, ranges)
+    likely = posterior_q_values(acting, orders)
+    for term, score in likely.items():
+        q_values[term] = min(q_values.get(term, 1.0), score / (1.0 - share), 1.0)
+    joining = [term for term, score in likely.items() if score <= rate * (1.0 - share) and term not in ranges]
+    if joining:
+        estimates = fit.estimates(joining)
+        values, halves = estimates.values, estimates.half_widths(level)
+        ends = zip((values - halves).tolist(), (values + halves).tolist(), strict=True)
+        ranges.update(zip(joining, ends, strict=True))
+    return _Tested(looked_at.union(map(len, likely)), q_values, ranges)
 
 
 def masks_for_width(found: Estimates, n_masks: int, width: float, level: float) -> int | None:

@@ -5,27 +5,36 @@ prepare -> design -> fine-tune and evaluate, by chunk -> collect -> recover -> r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_run_logger, tags
+from prefect.client.schemas.objects import State
 from prefect.futures import as_completed
 from prefect.runtime import flow_run
+from prefect.states import Cancelled
 from pydantic import BaseModel, Field
 
+from flows.approval import NotApprovedError, wait_for_approval
+from flows.events import say_how_it_ended, tag_flow_run
 from flows.progress import Progress, tell
-from flows.runners import task_runner
+from flows.runners import task_runner, worker_resources
 from spex_data.study import StudyConfig, load_study
 from spex_data.values import writer_lock
+from tasks.artifacts import progress_shown
 from tasks.design import Design, design
-from tasks.measure import measure
+from tasks.layout import record_failed_span, record_span
+from tasks.measure import SpanDone, measure
 from tasks.prepare import prepare
 from tasks.recover import collect, recover
 from tasks.report import report
 from tasks.run_folder import RunFolder, now
+from tasks.spans import Span, spans
 from tasks.tracking import TrackedRun, end_run, end_run_if_possible, end_run_left_open, set_tags, start_run
+from tasks.workers import n_workers
 
 
 class AttributionParameters(BaseModel, frozen=True):
@@ -81,14 +90,17 @@ def _run_name() -> str:
     flow_run_name=_run_name,
     description="Fine-tune LoRA adapters on subsets of the training groups; recover which groups interact.",
 )
-def attribution(parameters: AttributionParameters) -> AttributionResult:
+def attribution(parameters: AttributionParameters) -> AttributionResult | State[Any]:
     """Runs a study, or resumes it: what the run folder's store has is not trained again."""
     study = parameters.study()
     folder = parameters.folder(study)
-    with writer_lock(folder.directory):
+    with tags("spex-data", study.name), writer_lock(folder.directory):
         folder.claim(study, update=parameters.update)
-        with _execution(study, folder) as tracked:
-            return _stages(study, str(folder.directory), tracked, update=parameters.update)
+        try:
+            with execution(study, folder) as tracked:
+                return _stages(study, str(folder.directory), tracked, update=parameters.update)
+        except NotApprovedError as declined:
+            return Cancelled(message=str(declined))
 
 
 def _stages(study: StudyConfig, directory: str, tracked: TrackedRun, *, update: bool) -> AttributionResult:
@@ -96,11 +108,8 @@ def _stages(study: StudyConfig, directory: str, tracked: TrackedRun, *, update: 
     prepared = prepare(directory, tracked, update=update)
     tell(Progress("drawing masks"))
     planned = design(directory, prepared, tracked)
-    failed = 0
-    if planned.chunks:
-        runner = task_runner(study, len(planned.chunks))
-        stage = fine_tune.with_options(task_runner=runner) if runner else fine_tune
-        failed = stage(directory, planned, tracked, in_process=runner is None)
+    wait_for_approval(study, RunFolder(Path(directory)), planned)
+    failed = train(study, directory, planned, tracked)
     tell(Progress("recovering interactions"))
     table = collect(directory, failed, tracked)
     recovery = recover(directory, table, tracked, study.decoding.method)
@@ -116,6 +125,15 @@ def _stages(study: StudyConfig, directory: str, tracked: TrackedRun, *, update: 
         mlflow_uri=tracked.uri,
         mlflow_run_id=tracked.run_id,
     )
+
+
+def train(study: StudyConfig, directory: str, planned: Design, tracked: TrackedRun) -> int:
+    """Fine-tunes what is missing, where the study says; returns how many failed."""
+    if not planned.chunks:
+        return 0
+    runner = task_runner(study, len(planned.chunks))
+    stage = fine_tune.with_options(task_runner=runner) if runner else fine_tune
+    return stage(directory, planned, tracked, in_process=runner is None)
 
 
 @flow(
@@ -135,18 +153,36 @@ def fine_tune(directory: str, planned: Design, tracked: TrackedRun, *, in_proces
     Returns:
         Fine-tunes that failed.
     """
+    study = RunFolder(Path(directory)).read_study()
     done, total, failed = planned.done, planned.total, 0
+    todo = spans(planned.chunks, n_workers(study, len(planned.chunks)))
     tell(Progress("fine-tuning", done, total))
-    if in_process:
-        results = (measure(directory, chunk, tracked) for chunk in planned.chunks)
-    else:
-        futures = [measure.submit(directory, chunk, tracked) for chunk in planned.chunks]
-        results = (future.result() for future in as_completed(futures))
-    for result in results:
-        done, failed = done + result.rows, failed + result.failed
-        tell(Progress("fine-tuning", done, total, failed))
-    get_run_logger().info("%d of %d fine-tunes measured", done, total)
+    with progress_shown(study.name, total, done) as moved, worker_resources(study):
+        for span, result in _measured(directory, todo, in_process=in_process):
+            try:
+                measured = result()
+            except Exception as error:
+                record_failed_span(tracked, span, error)
+                raise
+            done, failed = done + span.missing, failed + measured.failed
+            record_span(tracked, span, measured, so_far=done, failed=failed)
+            tell(Progress("fine-tuning", done, total, failed))
+            moved(done, failed)
+            get_run_logger().info("%s of %s fine-tunes measured", f"{done:,}", f"{total:,}")
     return failed
+
+
+def _measured(
+    directory: str, todo: Sequence[Span], *, in_process: bool
+) -> Iterator[tuple[Span, Callable[[], SpanDone]]]:
+    """Spans in the order in which they end, each with what gives its outcome or raises its error."""
+    if in_process:
+        for span in todo:
+            yield span, partial(measure, directory, span)
+        return
+    futures = {measure.submit(directory, span): span for span in todo}
+    for future in as_completed(list(futures)):
+        yield futures[future], future.result
 
 
 def _page() -> str | None:
@@ -156,7 +192,7 @@ def _page() -> str | None:
 
 
 @contextmanager
-def _execution(study: StudyConfig, folder: RunFolder) -> Iterator[TrackedRun]:
+def execution(study: StudyConfig, folder: RunFolder) -> Iterator[TrackedRun]:
     """One execution in the manifest and in MLflow, closed as what it came to."""
     executions: list[dict[str, Any]] = folder.read_manifest().get("executions", [])
     for earlier in executions:
@@ -185,19 +221,25 @@ def _execution(study: StudyConfig, folder: RunFolder) -> Iterator[TrackedRun]:
     executions.append(this)
     folder.update_manifest({"executions": executions})
     set_tags(tracked, {"prefect.flow_run_id": str(flow_run.id), "prefect.url": _page() or "no server"})
+    tag_flow_run(study.name, tracked.run_id)
 
-    def close(state: str) -> None:
+    def close(state: str, error: BaseException | None = None) -> None:
         this.update(state=state, finished=now())
         folder.update_manifest({"executions": executions})
+        say_how_it_ended(study, folder, this, error)
 
     try:
         yield tracked
-    except Exception:
-        close("failed")
+    except NotApprovedError as declined:
+        close("not approved", declined)
+        end_run_if_possible(tracked, "KILLED")
+        raise
+    except Exception as error:
+        close("failed", error)
         end_run_if_possible(tracked, "FAILED")
         raise
-    except BaseException:
-        close("interrupted")
+    except BaseException as error:
+        close("interrupted", error)
         end_run_if_possible(tracked, "KILLED")
         raise
     close("finished")

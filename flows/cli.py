@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from flows.environment import be_quiet, require_prefect_server
+from flows.environment import be_quiet, require_extra, require_prefect_server
 from spex_data.errors import SpexDataError
 
 INTERRUPTED = 130
@@ -37,16 +37,25 @@ def run(config: str, out: str | None, overrides: tuple[str, ...], update: bool) 
     """Run a study; the same command again resumes it."""
     from spex_data.study import load_study
 
-    load_study(config, overrides)  # every error at once, before anything is started
+    study = load_study(config, overrides)  # every error at once, before anything is started
+    require_extra(study.runner.kind)
     require_prefect_server()
+    from prefect.exceptions import CancelledRun
+
+    from flows.approval import require_page
     from flows.attribution import AttributionParameters, attribution
     from flows.summary import print_summary
     from flows.terminal import progress_shown
 
+    require_page(study)
     console = Console()
     parameters = AttributionParameters(config=config, overrides=overrides, out=out, update=update)
-    with progress_shown(console):
-        result = attribution(parameters)
+    try:
+        with progress_shown(console):
+            result = attribution(parameters)
+    except CancelledRun as stopped:
+        click.echo(str(stopped), err=True)
+        raise click.Abort from stopped
     print_summary(console, result)
     if result.failed:
         raise SystemExit(1)
@@ -60,6 +69,7 @@ def check(config: str, overrides: tuple[str, ...]) -> None:
     from spex_data.study import load_study
 
     study = load_study(config, overrides)
+    require_extra(study.runner.kind)
     Console().print(f"{config}: fine; `spex-data run {config}` runs study {study.name!r}", highlight=False)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from spex_data.errors import RunnerError
 
+_EXTRAS = {"dask": "prefect_dask", "ray": "prefect_ray"}
 _QUIET = {
     "DO_NOT_TRACK": "true",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -28,6 +30,22 @@ def be_quiet() -> None:
     """Sets what is not set; to be called before Prefect, MLflow or transformers are imported."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+
+
+def require_extra(kind: str) -> None:
+    """Checks that what a kind of runner needs is installed.
+
+    Raises:
+        RunnerError: It is not; the message holds the line that installs it.
+    """
+    module = _EXTRAS.get(kind)
+    if module and find_spec(module) is None:
+        raise RunnerError(
+            f"is {kind}, and {module.replace('_', '-')} is not installed",
+            where="runner.kind",
+            instead=f'install it with `pip install -c constraints.txt ".[{kind}]"`, or write inline, threads'
+            " or processes",
+        )
 
 
 def require_prefect_server() -> None:

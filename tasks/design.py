@@ -9,12 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task
 from pydantic import BaseModel as Record
+from pydantic import Field
 
 from spex_data.groups import Grouping
 from spex_data.masks import MeasurementPlan, mask_string, masks_from_strings
 from spex_data.values import write_parquet
 from tasks.inputs import draw_plan, value_function
 from tasks.prepare import Prepared
+from tasks.retries import TASK_OPTIONS
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, log_files
 
@@ -51,7 +53,8 @@ class Design(Record, frozen=True):
         total: Fine-tunes of the whole plan.
         done: Fine-tunes whose values the store already has.
         exhaustive: Whether every mask there is will be measured.
-        chunks: The chunks with something missing.
+        chunks: The chunks with something missing; not in its JSON, which Prefect keeps of every flow run and
+            which must not grow with the masks.
     """
 
     n_masks: int
@@ -59,7 +62,7 @@ class Design(Record, frozen=True):
     total: int
     done: int
     exhaustive: bool
-    chunks: tuple[Chunk, ...]
+    chunks: tuple[Chunk, ...] = Field(exclude=True)
 
     @property
     def missing(self) -> int:
@@ -71,6 +74,8 @@ class Design(Record, frozen=True):
     name="design",
     task_run_name="design masks over {prepared.n_groups} groups",
     description="Draw training and held-out masks; ask the store which fine-tunes are missing.",
+    tags=["train"],
+    **TASK_OPTIONS,
 )
 def design(directory: str, prepared: Prepared, tracked: TrackedRun) -> Design:
     """Draws the masks and finds what is missing.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from prefect import get_run_logger, task
+from prefect.runtime import task_run
 from pydantic import BaseModel as Record
 
 from spex_data.masks import MeasurementPlan, mask_string
@@ -16,68 +17,101 @@ from spex_data.values import ValueRecords
 from tasks.design import Chunk, read_plan
 from tasks.inputs import use_threads, value_function
 from tasks.pass_size import note_smaller_pass
+from tasks.retries import TASK_OPTIONS
 from tasks.run_folder import RunFolder
-from tasks.tracking import TrackedRun, child_run, log_curves
+from tasks.spans import Span
 
 
-class ChunkDone(Record, frozen=True):
-    """What a chunk came to.
+class Row(Record, frozen=True):
+    """What a fine-tune came to, in numbers for curves; the values themselves are in the store.
 
     Attributes:
-        index: The chunk's.
-        rows: Fine-tunes done.
-        failed: How many of them failed, with their cause in the store.
-        seconds: Wall time, loading the model not counted.
+        row: Of the plan.
+        loss: Final training loss, NaN where there is none.
+        value: Mean over the targets, NaN where it failed.
     """
 
-    index: int
-    rows: int
+    row: int
+    loss: float
+    value: float
+
+
+class SpanDone(Record, frozen=True):
+    """What a span came to.
+
+    Attributes:
+        rows: Fine-tunes done.
+        failed: How many of them failed, with their cause in the store.
+        started: When its first chunk began, in seconds since the epoch.
+        seconds: Wall time of fine-tuning and measuring, loading the model not counted.
+    """
+
+    rows: tuple[Row, ...]
     failed: int
+    started: float
     seconds: float
 
 
 @task(
     name="fine-tune and evaluate",
-    task_run_name="fine-tune masks {chunk.start}-{chunk.last} of {chunk.total}",
+    task_run_name="fine-tune masks {span.start}-{span.last} of {span.total}",
     description="Fine-tune one LoRA adapter a mask, evaluate the targets on it, store the values.",
+    tags=["train"],
+    **TASK_OPTIONS,
 )
-def measure(directory: str, chunk: Chunk, tracked: TrackedRun) -> ChunkDone:
-    """Measures the missing rows of a chunk and appends them as one part file.
+def measure(directory: str, span: Span) -> SpanDone:
+    """Measures the missing rows of a span and appends them, a part file a chunk.
 
     Args:
         directory: A run folder with a plan.
-        chunk: Which rows.
-        tracked: The MLflow run; the chunk is a child of it.
+        span: Which rows; when it is tried again, those that the store has by now are left out.
     """
     folder = RunFolder(Path(directory))
-    study, plan, size = folder.read_study(), read_plan(folder.masks), folder.adapters_per_pass()
+    study, plan = folder.read_study(), read_plan(folder.masks)
     use_threads(study.runner.threads)
+    again = (task_run.run_count or 1) > 1
+    rows: list[Row] = []
+    failed, seconds, started = 0, 0.0, time.time()
+    for chunk in span.chunks:
+        measured, spent = _measure_chunk(study, folder, chunk, plan, again=again)
+        if measured is None:
+            continue
+        causes = sum(cause is not None for cause in measured.causes)
+        failed, seconds = failed + causes, seconds + spent
+        rows += _rows(chunk, measured)
+    get_run_logger().info("%d fine-tunes in %.1f s, %d failed", len(rows), seconds, failed)
+    return SpanDone(rows=tuple(rows), failed=failed, started=started, seconds=seconds)
+
+
+def _measure_chunk(
+    study: StudyConfig, folder: RunFolder, chunk: Chunk, plan: MeasurementPlan, *, again: bool
+) -> tuple[Measured | None, float]:
+    """Measures a chunk and stores it; None if the store has it."""
+    size = folder.adapters_per_pass()
     measure_values = value_function(folder).with_pass_size(size)
     rows = list(chunk.rows)
     masks, seeds = plan.masks[rows], plan.seeds[rows]
-    name = f"masks {chunk.start}-{chunk.stop - 1}"
-    with child_run(tracked, name, {"spex.chunk": str(chunk.index)}) as child:
-        started = time.perf_counter()
-        measured = measure_values(masks, seeds)
-        seconds = time.perf_counter() - started
-        if measured.bank is not None and measured.bank.adapters_per_pass < size:
-            note_smaller_pass(folder, measured.bank.adapters_per_pass)
-        folder.store.append(
-            ValueRecords(
-                keys=measure_values.keys(masks, seeds),
-                masks=[mask_string(mask) for mask in masks],
-                roles=[plan.roles[row] for row in rows],
-                seeds=seeds,
-                targets=measure_values.target_names,
-                values=measured.values,
-                causes=measured.causes,
-            )
+    keys = measure_values.keys(masks, seeds)
+    if again and folder.store.read().lookup(keys)[0].all():
+        return None, 0.0
+    started = time.perf_counter()
+    measured = measure_values(masks, seeds)
+    seconds = time.perf_counter() - started
+    if measured.bank is not None and measured.bank.adapters_per_pass < size:
+        note_smaller_pass(folder, measured.bank.adapters_per_pass)
+    folder.store.append(
+        ValueRecords(
+            keys=keys,
+            masks=[mask_string(mask) for mask in masks],
+            roles=[plan.roles[row] for row in rows],
+            seeds=seeds,
+            targets=measure_values.target_names,
+            values=measured.values,
+            causes=measured.causes,
         )
-        _keep_adapters(study, folder, chunk, plan, measured)
-        log_curves(child, _curves(rows, measured, measure_values.target_names, seconds))
-    failed = sum(cause is not None for cause in measured.causes)
-    get_run_logger().info("%d fine-tunes in %.1f s, %d failed", len(rows), seconds, failed)
-    return ChunkDone(index=chunk.index, rows=len(rows), failed=failed, seconds=seconds)
+    )
+    _keep_adapters(study, folder, chunk, plan, measured)
+    return measured, seconds
 
 
 def _keep_adapters(
@@ -96,14 +130,8 @@ def _keep_adapters(
         measured.bank.select(wanted).save(folder.adapters / f"rows-{rows[0]:06d}-{rows[-1]:06d}.safetensors")
 
 
-def _curves(
-    rows: list[int], measured: Measured, targets: tuple[str, ...], seconds: float
-) -> dict[str, list[tuple[int, float]]]:
-    """Loss and the mean value over targets, against the row of the plan."""
+def _rows(chunk: Chunk, measured: Measured) -> list[Row]:
     # The targets of a fine-tune that failed are all without a value.
-    means = measured.values.mean(axis=1) if len(targets) else np.zeros(len(rows))
-    return {
-        "loss": list(zip(rows, measured.losses.tolist(), strict=True)),
-        "value.mean": list(zip(rows, means.tolist(), strict=True)),
-        "seconds_per_fine_tune": [(rows[0], seconds / len(rows))],
-    }
+    means = measured.values.mean(axis=1) if measured.values.size else np.zeros(len(measured.values))
+    numbers = zip(chunk.rows, measured.losses.tolist(), means.tolist(), strict=True)
+    return [Row(row=row, loss=loss, value=value) for row, loss, value in numbers]

@@ -23,6 +23,7 @@ from tasks.inputs import (
     use_threads,
 )
 from tasks.pass_size import decide_pass_size
+from tasks.retries import TASK_OPTIONS
 from tasks.run_folder import RunFolder, provenance
 from tasks.tracking import TrackedRun, log_dataset, log_files, log_params
 
@@ -49,6 +50,8 @@ class Prepared(Record, frozen=True):
     name="prepare",
     task_run_name="read data, make groups, load model",
     description="Read the data, make the groups, load the base model; write groups.parquet and the manifest.",
+    tags=["train"],
+    **TASK_OPTIONS,
 )
 def prepare(directory: str, tracked: TrackedRun, *, update: bool = False) -> Prepared:
     """Reads the data, makes the groups and loads the model.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +31,11 @@ def accelerators(study: StudyConfig) -> tuple[str, ...]:
 
 
 def n_workers(study: StudyConfig, n_chunks: int) -> int:
-    """Workers to use: as asked, else one a device or a processor, never more than there are chunks."""
+    """Workers to use: as asked, else one a device or a processor, never more than there are chunks.
+
+    A cluster that is there already has its own; what is said then is how many this machine would have: the
+    machines of the cluster are taken to be alike.
+    """
     if study.runner.kind == "inline":
         return 1
     asked = study.runner.workers
@@ -66,7 +71,8 @@ _worker = threading.local()
 
 def _first_free(directory: Path, devices: Sequence[str]) -> tuple[str, FileLock | None]:
     for name in devices:
-        lock = FileLock(directory / f".device-{name.replace(':', '-')}.lock")
+        # A folder that several machines share holds the locks of all of them.
+        lock = FileLock(directory / f".device-{socket.gethostname()}-{name.replace(':', '-')}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from spex_data.data import file_format
 from spex_data.errors import ConfigError
 from spex_data.study.keys import Section
-from spex_data.study.procedure import DecodingConfig, MasksConfig, TrainingConfig
+from spex_data.study.procedure import DecodingConfig, MasksConfig, RunnerConfig, TrainingConfig
 from spex_data.study.sections import EMBEDDED, DataConfig, GroupsConfig, ModelConfig, TargetsConfig
 
 _COLUMNS = {"classification": ("text", "label"), "causal-lm": ("prompt", "completion")}
@@ -185,6 +185,23 @@ def _coded_masks(masks: MasksConfig, decoding: DecodingConfig) -> Iterator[Confi
         )
 
 
+def _runner(runner: RunnerConfig) -> Iterator[ConfigError]:
+    clusters = ("dask", "ray")
+    for name, given in (("address", runner.address), ("gpus", runner.gpus)):
+        if given and runner.kind not in clusters:
+            yield ConfigError(
+                f"is {given}, and runner.kind is {runner.kind}, which knows no cluster",
+                where=f"runner.{name}",
+                instead="remove it, or write runner.kind: dask or ray",
+            )
+    if runner.address and runner.kind in clusters and runner.workers != "auto":
+        yield ConfigError(
+            f"is {runner.workers}, and the cluster at runner.address has its own workers",
+            where="runner.workers",
+            instead="write auto, or remove runner.address",
+        )
+
+
 def _no_splits(where: str, split: str, source: str) -> ConfigError:
     return ConfigError(
         f'is "{split}", and a file has no splits', where=where, instead=f"remove it, or change {source}"
@@ -202,4 +219,5 @@ CHECKS = (
     Check(("training.schedule", "training.steps_per_epoch"), _steps),
     Check(("decoding.method",), _method),
     Check(("masks.scheme", "masks.p", "decoding.method"), _coded_masks),
+    Check(("runner.kind", "runner.address", "runner.gpus", "runner.workers"), _runner),
 )

@@ -78,12 +78,13 @@ def show_plan(study: str, markdown: str) -> None:
 
 def show_interactions(document: Mapping[str, Any]) -> None:
     """What was found: a table, the most important first."""
-    study = str(document["study"])
+    study, rows = str(document["study"]), interaction_rows(document)
+    words = "largest effect first" if rows else "none that can be told from chance"
     with _if_prefect_answers():
         create_table_artifact(
-            table=interaction_rows(document),
+            table=rows,
             key=artifact_key(study, "interactions"),
-            description=f"Groups that act together in study **{study}**, largest effect first",
+            description=f"Groups that act together in study **{study}**: {words}",
         )
 
 
@@ -112,8 +113,16 @@ def show_links(study: str, directory: str, mlflow_url: str | None, mlflow_uri: s
 
 
 def interaction_rows(document: Mapping[str, Any]) -> list[dict[str, object]]:
-    """Rows of the table of interactions, largest effect first, at most `ROWS`."""
-    found = [(target, effect) for target in read_results(document).targets for effect in target.interactions]
+    """Rows of the table of interactions, largest effect first, at most `ROWS`.
+
+    Interactions that were tested and not told from chance are left out.
+    """
+    found = [
+        (target, effect)
+        for target in read_results(document).targets
+        for effect in target.interactions
+        if effect.reported is not False and effect.value
+    ]
     found.sort(key=lambda one: -abs(one[1].value))
     return [
         {
@@ -122,7 +131,6 @@ def interaction_rows(document: Mapping[str, Any]) -> list[dict[str, object]]:
             "kind": effect.kind or f"order {effect.order}",
             "effect": f"{effect.value:+.2f}",
             "90% interval": "" if effect.ci is None else f"{effect.ci[0]:+.2f} to {effect.ci[1]:+.2f}",
-            "told from chance": {True: "yes", False: "no", None: ""}[effect.reported],
             "retrained": effect.verified,
             "R2 of the target": "" if target.r2 is None else f"{target.r2:.2f}",
         }

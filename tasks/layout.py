@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from spex_data.reports import read_results
 from tasks.measure import SpanDone
 from tasks.spans import Span
 from tasks.tracking import TrackedRun, closed_child, log_curves, set_tags
@@ -63,18 +64,20 @@ def record_failed_span(run: TrackedRun, span: Span, error: BaseException) -> Non
 def record_effects(run: TrackedRun, document: Mapping[str, Any]) -> None:
     """Writes the largest interactions as metrics and as a tag, for comparing runs side by side.
 
+    Those that were tested and not told from chance are left out.
+
     Args:
         run: The run of this execution.
         document: What interactions.json holds.
     """
     curves: dict[str, list[tuple[int, float]]] = {}
     largest: list[tuple[float, str]] = []
-    for target in document["targets"][:MOST_TARGETS]:
-        together = [one for one in target["interactions"] if one["order"] > 1 and one["value"] is not None]
-        for found in sorted(together, key=lambda one: -abs(one["value"]))[:EFFECTS_A_TARGET]:
-            name = f"{target['name']}: {' x '.join(found['groups'])}"
-            curves[f"effect/{name}"] = [(0, found["value"])]
-            largest.append((found["value"], name))
+    for target in read_results(document).targets[:MOST_TARGETS]:
+        told = [one for one in target.interactions if one.reported is not False and one.value]
+        for found in told[:EFFECTS_A_TARGET]:
+            name = f"{target.name}: {' x '.join(found.groups)}"
+            curves[f"effect. {name}"] = [(0, found.value)]
+            largest.append((found.value, name))
     log_curves(run, curves)
     largest.sort(key=lambda one: -abs(one[0]))
     if largest:

@@ -12,11 +12,10 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Paused
 from pydantic import Field
-from rich.console import Console
 
 from flows.progress import Progress, tell
 from spex_data.errors import RunnerError
-from spex_data.reports import plan_table
+from spex_data.reports import plan_markdown
 from spex_data.study import StudyConfig
 from tasks.artifacts import show_plan
 from tasks.design import Design
@@ -69,7 +68,7 @@ def wait_for_approval(study: StudyConfig, folder: RunFolder, planned: Design) ->
         return
     require_page(study)
     tell(Progress("planning"))
-    plan = _as_markdown(study, folder)
+    plan = plan_markdown(plan_costs(study, folder, value_function(folder)))
     show_plan(study.name, plan)
     tell(Progress(f"waiting for approval in Prefect's page: {flow_run.ui_url}"))
     get_run_logger().info("waiting until the plan is approved: Resume, on this page")
@@ -108,10 +107,3 @@ def _ask(plan: str) -> Approval:
         where="the plan",
         instead="run the same command to ask again",
     )
-
-
-def _as_markdown(study: StudyConfig, folder: RunFolder) -> str:
-    console = Console(width=80, no_color=True)
-    with console.capture() as captured:
-        console.print(plan_table(plan_costs(study, folder, value_function(folder))))
-    return f"```text\n{captured.get().rstrip()}\n```"

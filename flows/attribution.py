@@ -51,6 +51,11 @@ class AttributionParameters(BaseModel, frozen=True):
         """The study with its overrides."""
         return load_study(self.config, self.overrides)
 
+    @property
+    def stem(self) -> str:
+        """The study's file without its folder and ending, as names of runs show it."""
+        return Path(self.config).stem
+
     def folder(self, study: StudyConfig) -> RunFolder:
         """Where the run lives."""
         return RunFolder(Path(self.out) if self.out else Path("runs") / study.name)
@@ -81,8 +86,7 @@ class AttributionResult(BaseModel, frozen=True):
 
 
 def _run_name() -> str:
-    parameters = flow_run.parameters["parameters"]
-    return f"attribution: {Path(parameters.config).stem}"
+    return f"attribution: {flow_run.parameters['parameters'].stem}"
 
 
 @flow(
@@ -109,7 +113,7 @@ def _stages(study: StudyConfig, directory: str, tracked: TrackedRun, *, update: 
     tell(Progress("drawing masks"))
     planned = design(directory, prepared, tracked)
     wait_for_approval(study, RunFolder(Path(directory)), planned)
-    failed = train(study, directory, planned, tracked)
+    failed = fine_tune_missing(study, directory, planned, tracked)
     tell(Progress("recovering interactions"))
     table = collect(directory, failed, tracked)
     recovery = recover(directory, table, tracked, study.decoding.method)
@@ -127,7 +131,7 @@ def _stages(study: StudyConfig, directory: str, tracked: TrackedRun, *, update: 
     )
 
 
-def train(study: StudyConfig, directory: str, planned: Design, tracked: TrackedRun) -> int:
+def fine_tune_missing(study: StudyConfig, directory: str, planned: Design, tracked: TrackedRun) -> int:
     """Fine-tunes what is missing, where the study says; returns how many failed."""
     if not planned.chunks:
         return 0
@@ -192,8 +196,14 @@ def _page() -> str | None:
 
 
 @contextmanager
-def execution(study: StudyConfig, folder: RunFolder) -> Iterator[TrackedRun]:
-    """One execution in the manifest and in MLflow, closed as what it came to."""
+def execution(study: StudyConfig, folder: RunFolder, stage: str = "all") -> Iterator[TrackedRun]:
+    """One execution in the manifest and in MLflow, closed as what it came to.
+
+    Args:
+        study: What is run.
+        folder: Where.
+        stage: "train", "decode" or "all".
+    """
     executions: list[dict[str, Any]] = folder.read_manifest().get("executions", [])
     for earlier in executions:
         if earlier["state"] == "running":
@@ -204,6 +214,7 @@ def execution(study: StudyConfig, folder: RunFolder) -> Iterator[TrackedRun]:
     tags = {
         "spex.run_folder": place,
         "spex.execution": str(len(executions) + 1),
+        "spex.stage": stage,
         "mlflow.source.name": "spex-data run",
         "mlflow.note.content": f"Which groups of training examples interact: study **{study.name}**, "
         f"execution {len(executions) + 1}.\n\nFiles: `{place}`. Prefect: {_page() or 'no server'}.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
     Raises:
         RunnerError: One of them stopped by itself.
     """
+    signal.signal(signal.SIGTERM, _interrupt)
     runs.mkdir(parents=True, exist_ok=True)
     database = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{runs.resolve() / 'mlflow.db'}"
     binaries = Path(sys.executable).parent
@@ -36,6 +38,8 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
         "MLflow": _serve(
             [binaries / "mlflow", "ui", "--port", str(mlflow_port), "--workers", "1"],
             MLFLOW_BACKEND_STORE_URI=database,
+            # Six more processes, for judging language models by language models.
+            MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
         ),
     }
     card = write_pages_card(runs, database=database, page=f"http://127.0.0.1:{mlflow_port}")
@@ -58,6 +62,11 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
             server.terminate()
         for server in servers.values():
             server.wait(timeout=20)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    """Ends as by Ctrl-C: whoever is ended without a word leaves its servers behind."""
+    raise KeyboardInterrupt
 
 
 def _serve(command: list[Path | str], **environment: str) -> subprocess.Popen[bytes]:

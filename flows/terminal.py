@@ -87,7 +87,7 @@ def _plain(console: Console) -> Listener:
         last.update(stage=moment.stage, tenth=tenth)
         count = f": {moment.done} of {moment.total}" if moment.total else ""
         failed = f", {moment.failed} failed" if moment.failed else ""
-        console.print(f"{moment.stage}{count}{failed}", markup=False, highlight=False)
+        console.print(f"{moment.stage}{count}{failed}", markup=False, highlight=False, soft_wrap=True)
 
     return listen
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from spex_data.reports.document import as_json, faithfulness_document, interactions_document
 from spex_data.reports.files import read_document, write_document
+from spex_data.reports.plan_markdown import plan_markdown
 from spex_data.reports.plan_table import plan_table
 from spex_data.reports.results import Effect, Results, TargetResult, read_results
 from spex_data.reports.tables import PlantedRow, interactions_table, places_table, planted_table
@@ -48,6 +49,7 @@ __all__ = [
     "interactions_document",
     "interactions_table",
     "places_table",
+    "plan_markdown",
     "plan_table",
     "planted_table",
     "predicted_against_actual",

@@ -69,7 +69,7 @@ def train(parameters: AttributionParameters, then: str | None = None) -> TrainRe
             return Cancelled(message=str(declined))
     if then:
         # Not waited for: this machine is free for the next study.
-        run_deployment(then, {"parameters": {"directory": directory}}, timeout=0, as_subflow=False)
+        run_deployment(then, parameters={"parameters": {"directory": directory}}, timeout=0, as_subflow=False)
     return TrainResult(
         directory=directory, fine_tunes=planned.total, reused=planned.done, failed=len(table.failed())
     )

@@ -29,7 +29,7 @@ from benchmarks.servers import BINARIES, prefect_server, quiet_environment
 
 ROOT = Path(__file__).parents[1]
 SMALL = ("masks.budget=16", "masks.heldout=4", "training.epochs=1", "decoding.method=linear")
-PATIENCE = 240.0
+PATIENCE = 420.0
 
 
 def main() -> None:
@@ -42,8 +42,6 @@ def main() -> None:
         home = Path(name)
         with prefect_server(home) as url:
             rows = _tried(home, url)
-    for row in rows:
-        print(f"{row['what']:<48}{row['seconds']:>7.1f} s   {row['outcome']}")
     if options.json:
         Path(options.json).write_text(json.dumps(rows, indent=2) + "\n")
     if any("COMPLETED" not in row["outcome"] for row in rows[1:]):
@@ -98,7 +96,9 @@ def _told(run: dict[str, Any]) -> str:
 
 
 def _row(what: str, started: float, outcome: str) -> dict[str, Any]:
-    return {"what": what, "seconds": time.perf_counter() - started, "outcome": outcome}
+    seconds = time.perf_counter() - started
+    print(f"{what:<48}{seconds:>7.1f} s   {outcome}", flush=True)
+    return {"what": what, "seconds": seconds, "outcome": outcome}
 
 
 @contextmanager

@@ -87,21 +87,14 @@ def flow(options: argparse.Namespace) -> dict[str, Any]:
         result = attribution(AttributionParameters(config=str(config), out=str(home / "runs" / "load")))
     wall = time.perf_counter() - started
     seconds = spent.seconds
-    inside = seconds["measure"] + seconds["mlflow in fine-tune"]
-    own = seconds["design"] + seconds["measure"] + seconds["collect"] - seconds["planted"]
-    own -= seconds["mlflow in design"] + seconds["mlflow in collect"]
     folder = home / "runs" / "load"
     return {
         "masks": options.only_flow,
         "fine_tunes": result.fine_tunes,
         "targets": options.targets,
         "wall": wall,
-        "own": own,
-        "of which keys": seconds["keys"],
-        "of which store": seconds["store"],
-        "planted": seconds["planted"],
-        "mlflow": sum(value for name, value in seconds.items() if name.startswith("mlflow")),
-        "prefect": seconds["fine-tune"] - inside,
+        "elapsed": _parts(seconds),
+        "processor": _parts(spent.processor),
         "prepare": seconds["prepare"],
         "decode": seconds["recover"] - seconds["mlflow in recover"],
         "report": seconds["report"] - seconds["mlflow in report"],
@@ -114,11 +107,25 @@ def flow(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _parts(seconds: Counter[str]) -> dict[str, float]:
+    """What each part of the orchestration took."""
+    own = seconds["design"] + seconds["measure"] + seconds["collect"] - seconds["planted"]
+    return {
+        "own": own - seconds["mlflow in design"] - seconds["mlflow in collect"],
+        "of it keys": seconds["keys"],
+        "of it store": seconds["store"],
+        "MLflow": sum(value for name, value in seconds.items() if name.startswith("mlflow")),
+        "Prefect": seconds["fine-tune"] - seconds["measure"] - seconds["mlflow in fine-tune"],
+        "planted": seconds["planted"],
+    }
+
+
 class Spent:
     """Seconds by name; MLflow's go to the stage that they were spent in."""
 
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
+        self.processor: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.stage = "start"
 
@@ -129,11 +136,12 @@ class Spent:
         def measured(*words: Any, **more: Any) -> Any:
             outer, self.stage = self.stage, name if stage else self.stage
             full = f"mlflow in {self.stage}" if name == "mlflow" else name
-            started = time.perf_counter()
+            started, processor = time.perf_counter(), time.process_time()
             try:
                 return call(*words, **more)
             finally:
                 self.seconds[full] += time.perf_counter() - started
+                self.processor[full] += time.process_time() - processor
                 self.counts[full] += 1
                 self.stage = outer
 
@@ -238,7 +246,7 @@ def _write_study(home: Path, masks: int, targets: int) -> Path:
         "lora": {"target_modules": ["q_proj"]},
         "training": {"adapters_per_pass": 8, "keep": "none"},
         "masks": {"budget": masks, "heldout": 32, "heldout_seeds": 2},
-        "decoding": {"method": "linear", "max_order": 1},
+        "decoding": {"method": "linear", "max_order": 1, "fdr": None},
         "runner": {"kind": "inline", "chunk": CHUNK},
     }
     (home / "load.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
@@ -311,17 +319,19 @@ def _alone(words: list[str], env: dict[str, str]) -> dict[str, Any]:
 
 
 def _print_flow(row: dict[str, Any]) -> None:
-    each = {name: 1000 * row[name] / row["fine_tunes"] for name in ("own", "planted", "mlflow", "prefect")}
-    parts = {name: 1000 * row[f"of which {name}"] / row["fine_tunes"] for name in ("keys", "store")}
-    total = each["own"] + each["mlflow"] + each["prefect"]
+    print(f"{row['fine_tunes']:,} masks x {row['targets']} targets, ms a mask:")
+    for clock in ("elapsed", "processor"):
+        each = {name: 1000 * spent / row["fine_tunes"] for name, spent in row[clock].items()}
+        total = each["own"] + each["MLflow"] + each["Prefect"]
+        print(
+            f"  {clock:<10}{total:6.2f}  =  "
+            + ", ".join(f"{name} {spent:.2f}" for name, spent in each.items())
+        )
     disk = ", ".join(f"{name} {row[f'{name}_mb']:.1f} MB" for name in ("folder", "mlflow", "prefect"))
     print(
-        f"{row['fine_tunes']:,} masks x {row['targets']} targets: {total:.2f} ms a mask "
-        f"(own {each['own']:.2f}, of which keys {parts['keys']:.2f} and store {parts['store']:.2f}; "
-        f"MLflow {each['mlflow']:.2f} in {row['mlflow_calls']} calls; "
-        f"Prefect {each['prefect']:.2f} in {row['task_runs']} tasks; planted {each['planted']:.2f} apart)\n"
-        f"  {row['wall']:.1f} s in all: prepare {row['prepare']:.1f}, decode {row['decode']:.1f}, "
-        f"report {row['report']:.1f}; peak {row['peak_mib']:.0f} MiB; on disk: {disk}",
+        f"  {row['task_runs']} tasks, {row['mlflow_calls']} MLflow calls; {row['wall']:.1f} s in all: "
+        f"prepare {row['prepare']:.1f}, decode {row['decode']:.1f}, report {row['report']:.1f}; "
+        f"peak {row['peak_mib']:.0f} MiB; on disk: {disk}",
         flush=True,
     )
 

@@ -56,10 +56,9 @@ class TestApproval:
         return lambda path, body: threading.Thread(target=answer, args=(path, body), daemon=True).start()
 
     def test_declined_cancelled_and_approved(self, call, answering, tmp_path, prefect_server):  # noqa: F811
+        small = {"masks": {"budget": 6, "heldout": 2, "heldout_seeds": 1}, "decoding": {"method": "linear"}}
         runner = {"kind": "inline", "chunk": 8, "approve": True}
-        config = write_study(
-            tmp_path / "tiny.yaml", name="asked", runner=runner, decoding={"method": "linear"}
-        )
+        config = write_study(tmp_path / "tiny.yaml", name="asked", runner=runner, **small)
         answering("resume", {"run_input": {"approve": False, "note": "too dear"}})
         code, _, err = call("run", config)
         assert code == 130, err
@@ -73,7 +72,7 @@ class TestApproval:
         answering("resume", {"run_input": {"approve": True}})
         code, out, err = call("run", config)
         assert code == 0, err
-        assert "0 of 26 were measured before" in out
+        assert "0 of 8 were measured before" in out
         executions = json.loads((folder / "manifest.json").read_text())["executions"]
         assert [one["state"] for one in executions] == ["not approved", "not approved", "finished"]
         self._prefect_shows_it(prefect_server, executions[-1])

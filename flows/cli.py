@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 import click
@@ -9,6 +10,7 @@ from rich.console import Console
 
 from flows.commands import all_commands
 from flows.environment import be_quiet
+from flows.stopping import Stopped
 from spex_data.errors import SpexDataError
 
 INTERRUPTED = 130
@@ -33,6 +35,8 @@ def main() -> None:
         _say_how_to_resume()
     except KeyboardInterrupt:
         _say_how_to_resume()
+    except Stopped as stop:
+        _say_how_to_resume(str(stop))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -43,7 +47,7 @@ def main() -> None:
         sys.exit(2)
 
 
-def _say_how_to_resume() -> None:
-    words = " ".join(["spex-data", *sys.argv[1:]])
-    click.echo(f"\ninterrupted; what was measured is kept, and this goes on from there:\n  {words}", err=True)
+def _say_how_to_resume(why: str = "\ninterrupted; what was measured is kept") -> None:
+    words = shlex.join(["spex-data", *sys.argv[1:]])
+    click.echo(f"{why}, and this goes on from there:\n  {words}", err=True)
     sys.exit(INTERRUPTED)

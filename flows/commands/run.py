@@ -21,13 +21,14 @@ def run(config: str, out: str | None, overrides: tuple[str, ...], update: bool) 
     load_study(config, overrides)  # every error at once, before anything is started
     require_prefect_server()
     from flows.attribution import AttributionParameters, attribution
+    from flows.stopping import result_of
     from flows.summary import print_summary
     from flows.terminal import progress_shown
 
     console = Console()
     parameters = AttributionParameters(config=config, overrides=overrides, out=out, update=update)
     with progress_shown(console):
-        result = attribution(parameters)
+        result = result_of(attribution(parameters, return_state=True))
     print_summary(console, result)
     if result.failed:
         raise SystemExit(1)

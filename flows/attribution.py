@@ -22,6 +22,7 @@ from flows.runners import task_runner
 from flows.stopping import Stopped, stopped, until
 from spex_data.study import StudyConfig, load_study
 from spex_data.values import writer_lock
+from tasks.comparison import compare, set_aside
 from tasks.design import Chunk, Design, design
 from tasks.measure import ChunkDone, measure
 from tasks.prepare import prepare
@@ -110,6 +111,7 @@ def execute(
     """
     deadline = time.time() + 3600 * study.runner.max_hours if study.runner.max_hours else None
     with writer_lock(folder.directory):
+        set_aside(folder, study)
         changed = folder.claim(study, update=update or extend)
         if changed:
             say(f"the study changed: {'; '.join(changed)}")
@@ -149,6 +151,9 @@ def _stages(
     recovery = recover(directory, table, tracked, study.decoding.method)
     tell(Progress("writing the report"))
     report(directory, recovery, tracked)
+    since = compare(directory, tracked)
+    if since:
+        say(since)
     return AttributionResult(
         directory=directory,
         fine_tunes=planned.total,

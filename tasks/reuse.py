@@ -73,12 +73,13 @@ def reuse_words(
     lines = [f"not as before: {', '.join(changed)}"] if changed else []
     if not stored:
         return lines
-    if done or kept:
-        parts = [f"{done:,} of {total:,} fine-tunes are valid as measured"]
-    else:
-        parts = [f"none of the {total:,} fine-tunes was measured before with what the study is now"]
+    parts = []
+    if done:
+        parts.append(f"{done:,} of {total:,} fine-tunes are valid as measured")
     if kept:
-        parts.append(f"{kept:,} more have a kept adapter and are only measured on the targets they lack")
+        parts.append(f"{kept:,} of {total:,} have a kept adapter, and are measured on the targets they lack")
+    if not parts:
+        parts.append(f"none of the {total:,} fine-tunes was measured before as the study is now")
     about = f" (about {duration(train * seconds)} by what one took here)" if seconds and train else ""
     parts.append(f"{train:,} are trained{about}" if train else "nothing is trained")
     return [*lines, "reused: " + "; ".join(parts)]

@@ -101,6 +101,16 @@ class RunFolder:
         """The page's pictures, PNG and SVG."""
         return self.directory / "figures"
 
+    @property
+    def diff(self) -> Path:
+        """What changed since the run before."""
+        return self.directory / "diff.json"
+
+    @property
+    def before(self) -> Path:
+        """The result to compare with, set aside while a run goes on."""
+        return self.directory / ".before.json"
+
     def read_study(self) -> StudyConfig:
         """The study this folder holds.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.console import Console
 
-from flows.environment import require_prefect_server
+from flows.environment import require_servers
 from flows.options import SET
 
 
@@ -18,8 +18,8 @@ def run(config: str, out: str | None, overrides: tuple[str, ...], update: bool) 
     """Run a study; the same command again resumes it."""
     from spex_data.study import load_study
 
-    load_study(config, overrides)  # every error at once, before anything is started
-    require_prefect_server()
+    study = load_study(config, overrides)  # every error at once, before anything is started
+    require_servers(study)
     from flows.attribution import AttributionParameters, attribution
     from flows.stopping import result_of
     from flows.summary import print_summary

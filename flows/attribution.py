@@ -110,7 +110,9 @@ def execute(
         What it came to; or, where `runner.max_hours` ended it, a state that says so.
     """
     deadline = time.time() + 3600 * study.runner.max_hours if study.runner.max_hours else None
-    with writer_lock(folder.directory):
+    with writer_lock(folder.directory) as died:
+        if died:
+            say(f"taken over from {died}, which is dead")
         set_aside(folder, study)
         changed = folder.claim(study, update=update or extend)
         if changed:

@@ -3,8 +3,8 @@
     python benchmarks/orchestration.py [--kills 20] [--seed 0] [--quick] [--json FILE]
 
 A small real study (a language model of the demo, LoRA on its texts, one target) is run once undisturbed. Then
-it is begun anew for each kill, killed with SIGKILL at a moment drawn within a stage, and run again to its end.
-What must hold: no value stored before the kill is trained again or changed, and values.parquet is that of the
+it is begun anew for each kill, killed with SIGKILL at a moment drawn within a stage, and run again to its
+end. What must hold: no value stored before the kill is trained again or changed, and values.parquet is that of the
 undisturbed run, byte for byte. `benchmarks/orchestration_faults.py` does the same for other faults.
 """
 

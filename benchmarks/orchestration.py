@@ -4,8 +4,8 @@
 
 A small real study (a language model of the demo, LoRA on its texts, one target) is run once undisturbed. Then
 it is begun anew for each kill, killed with SIGKILL at a moment drawn within a stage, and run again to its
-end. What must hold: no value stored before the kill is trained again or changed, and values.parquet is that of the
-undisturbed run, byte for byte. `benchmarks/orchestration_faults.py` does the same for other faults.
+end. What must hold: no value stored before the kill is trained again or changed, and values.parquet is that
+of the undisturbed run, byte for byte. `benchmarks/orchestration_faults.py` does the same for other faults.
 """
 
 from __future__ import annotations

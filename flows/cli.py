@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 
 import click
@@ -29,6 +30,7 @@ for _command in all_commands():
 def main() -> None:
     """The entry point: exit 0 done, 2 wrong input, 1 a fault of ours or failed masks, 130 interrupted."""
     be_quiet()
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
     except click.exceptions.Abort:
@@ -45,6 +47,20 @@ def main() -> None:
 
         print_error(Console(stderr=True), error)
         sys.exit(2)
+    except Exception as error:
+        from flows.faults import explain
+        from flows.terminal import print_error
+
+        explained = explain(error)
+        if explained is None:
+            raise
+        print_error(Console(stderr=True), explained)
+        sys.exit(1)
+
+
+def _terminated(*_: object) -> None:
+    """A scheduler that takes the machine back asks like this; the run ends as if interrupted."""
+    raise KeyboardInterrupt
 
 
 def _say_how_to_resume(why: str = "\ninterrupted; what was measured is kept") -> None:

@@ -20,6 +20,7 @@ from tasks.pass_size import note_smaller_pass
 from tasks.reuse import note_seconds
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, child_run, log_curves
+from tasks.workers import end_with_parent
 
 
 class ChunkDone(Record, frozen=True):
@@ -57,6 +58,7 @@ def measure(directory: str, chunk: Chunk, tracked: TrackedRun) -> ChunkDone:
         chunk: Which rows.
         tracked: The MLflow run; the chunk is a child of it.
     """
+    end_with_parent()
     folder = RunFolder(Path(directory))
     plan = read_plan(folder.masks)
     use_threads(folder.read_study().runner.threads)

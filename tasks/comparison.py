@@ -112,7 +112,11 @@ def _compare(
         look_up=look_up,
     )
     for side, snapshot in (("before", before), ("after", after)):
-        document[side] = {"run": snapshot["place"], "finished": _last_finish(snapshot), **document[side]}
+        document[side] = {
+            "run": snapshot["place"],
+            "finished": _last_finish(snapshot["manifest"]),
+            **document[side],
+        }
     return document
 
 
@@ -131,10 +135,8 @@ def _units(snapshot: dict[str, Any]) -> dict[str, str]:
     return dict(zip(names, snapshot["manifest"].get("units", []), strict=False))
 
 
-def _last_finish(snapshot: dict[str, Any]) -> str | None:
-    ends = [
-        one["finished"] for one in snapshot["manifest"].get("executions", []) if one["state"] == "finished"
-    ]
+def _last_finish(manifest: dict[str, Any]) -> str | None:
+    ends = [one["finished"] for one in manifest.get("executions", []) if one["state"] == "finished"]
     return ends[-1] if ends else None
 
 
@@ -153,8 +155,9 @@ def _last_sibling(folder: RunFolder, study: StudyConfig) -> RunFolder | None:
         if path == folder.directory.resolve() or not other.manifest.is_file():
             continue
         try:
-            if other.read_manifest().get("study") == study.name and _finished(other):
-                found.append((_last_finish(_snapshot(other)) or "", other))
+            manifest = other.read_manifest()
+            if manifest.get("study") == study.name and _finished(other):
+                found.append((_last_finish(manifest) or "", other))
         except StoreError:
             continue
     return max(found, key=lambda one: one[0])[1] if found else None

@@ -14,6 +14,7 @@ from prefect.states import Paused
 from pydantic import Field
 
 from flows.progress import Progress, tell
+from flows.stopping import Stopped
 from spex_data.errors import RunnerError
 from spex_data.reports import plan_markdown
 from spex_data.study import StudyConfig
@@ -28,7 +29,7 @@ PATIENCE = 14 * 24 * 3600
 SECONDS_BETWEEN_LOOKS = 5.0
 
 
-class NotApprovedError(RunnerError):
+class NotApproved(Stopped):
     """Somebody read the plan and said no, or nobody answered."""
 
 
@@ -62,7 +63,7 @@ def wait_for_approval(study: StudyConfig, folder: RunFolder, planned: Design) ->
         planned: What is missing; with nothing to train there is nothing to approve.
 
     Raises:
-        NotApprovedError: The plan was declined, the run cancelled, or `PATIENCE` is over.
+        NotApproved: The plan was declined, the run cancelled, or `PATIENCE` is over.
     """
     if not study.runner.approve or not planned.missing:
         return
@@ -74,11 +75,8 @@ def wait_for_approval(study: StudyConfig, folder: RunFolder, planned: Design) ->
     get_run_logger().info("waiting until the plan is approved: Resume, on this page")
     answer = _ask(plan)
     if not answer.approve:
-        raise NotApprovedError(
-            f"was declined{f' ({answer.note})' if answer.note else ''}; nothing was trained",
-            where="the plan",
-            instead="change the study, or run the same command to ask again",
-        )
+        note = f" ({answer.note})" if answer.note else ""
+        raise NotApproved(f"the plan was declined{note}; nothing was trained")
     get_run_logger().info("approved%s", f": {answer.note}" if answer.note else "")
 
 
@@ -102,8 +100,4 @@ def _ask(plan: str) -> Approval:
             if now.is_running():
                 return form.load(state.state_details.run_input_keyset)
             break
-    raise NotApprovedError(
-        "was not approved: the run was cancelled while it waited; nothing was trained",
-        where="the plan",
-        instead="run the same command to ask again",
-    )
+    raise NotApproved("the plan was not approved: the run was cancelled while it waited; nothing was trained")

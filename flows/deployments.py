@@ -20,7 +20,7 @@ from prefect.client.schemas.schedules import CronSchedule, RRuleSchedule
 from pydantic import ValidationError
 from rich.console import Console
 
-from flows.environment import be_quiet, require_prefect_server
+from flows.environment import be_quiet, require_prefect
 from flows.terminal import print_error
 from spex_data.errors import ConfigError, SeveralErrors, SpexDataError
 from spex_data.study.dialect import parse_yaml
@@ -43,7 +43,7 @@ def deploy_all(path: Path) -> None:
     errors = list(schedule_errors(document, str(path)))
     if errors:
         raise SeveralErrors(errors)
-    require_prefect_server()
+    require_prefect()
     _make_pools({one["work_pool"]["name"] for one in document["deployments"] if "work_pool" in one})
     command = [Path(sys.executable).parent / "prefect", "--no-prompt", "deploy", "--all"]
     subprocess.run([*command, "--prefect-file", path], check=True, cwd=path.parent)

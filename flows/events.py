@@ -17,14 +17,14 @@ _EVENTS = {
     "finished": "spex-data.study.finished",
     "failed": "spex-data.study.failed",
     "interrupted": "spex-data.study.interrupted",
-    "not approved": "spex-data.study.not-approved",
+    "stopped": "spex-data.study.stopped",
 }
 
 
 def say_how_it_ended(
     study: StudyConfig, folder: RunFolder, execution: dict[str, Any], error: BaseException | None
 ) -> None:
-    """Emits `spex-data.study.finished`, `.failed`, `.interrupted` or `.not-approved`.
+    """Emits `spex-data.study.finished`, `.failed`, `.interrupted` or `.stopped`.
 
     Args:
         study: What was run.

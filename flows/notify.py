@@ -14,7 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.events.actions import SendNotification
 from rich.console import Console
 
-from flows.environment import be_quiet, require_prefect_server
+from flows.environment import be_quiet, require_prefect
 from flows.terminal import print_error
 from spex_data.errors import ConfigError, SpexDataError
 
@@ -38,7 +38,7 @@ def notify_of_failures(url: str) -> None:
     """
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f'is "{url}"', where="URL", instead="write the address of a webhook, https://...")
-    require_prefect_server()
+    require_prefect()
     webhook = CustomWebhookNotificationBlock(name=BLOCK, url=url, json_data={"text": "{{body}}"})
     block = webhook.save(BLOCK, overwrite=True)
     with get_client(sync_client=True) as client:

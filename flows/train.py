@@ -14,8 +14,9 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled
 from pydantic import BaseModel
 
-from flows.approval import NotApprovedError, wait_for_approval
-from flows.attribution import AttributionParameters, execution, fine_tune_missing
+from flows.approval import wait_for_approval
+from flows.attribution import AttributionParameters, deadline_of, execution, fine_tune_missing
+from flows.stopping import Stopped
 from spex_data.values import writer_lock
 from tasks.design import design
 from tasks.prepare import prepare
@@ -56,17 +57,17 @@ def train(parameters: AttributionParameters, then: str | None = None) -> TrainRe
     """
     study = parameters.study()
     folder = parameters.folder(study)
-    directory = str(folder.directory.resolve())
+    directory, deadline = str(folder.directory.resolve()), deadline_of(study)
     with tags("spex-data", study.name), writer_lock(folder.directory):
         folder.claim(study, update=parameters.update)
         try:
             with execution(study, folder, stage="train") as tracked:
                 planned = design(directory, prepare(directory, tracked, update=parameters.update), tracked)
                 wait_for_approval(study, folder, planned)
-                failed = fine_tune_missing(study, directory, planned, tracked)
+                failed = fine_tune_missing(study, directory, planned, tracked, deadline)
                 table = collect(directory, failed, tracked)
-        except NotApprovedError as declined:
-            return Cancelled(message=str(declined))
+        except Stopped as stop:
+            return Cancelled(message=str(stop))
     if then:
         # Not waited for: this machine is free for the next study.
         run_deployment(then, parameters={"parameters": {"directory": directory}}, timeout=0, as_subflow=False)

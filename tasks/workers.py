@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 from filelock import FileLock, Timeout
 
@@ -83,3 +85,22 @@ def _first_free(directory: Path, devices: Sequence[str]) -> tuple[str, FileLock 
 
 def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def end_with_parent() -> None:
+    """Lets a worker process end with the run that started it, even if that was killed.
+
+    Without this it would go on with its chunks beside the run that resumes, and hold its memory for good.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None and not getattr(_watched, "parent", None):
+        _watched.parent = parent
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+_watched = SimpleNamespace()
+
+
+def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

@@ -62,7 +62,7 @@ class TestApproval:
         answering("resume", {"run_input": {"approve": False, "note": "too dear"}})
         code, _, err = call("run", config)
         assert code == 130, err
-        assert "the plan: was declined (too dear); nothing was trained" in err
+        assert "the plan was declined (too dear); nothing was trained" in err
         answering("set_state", {"state": {"type": "CANCELLED"}, "force": True})
         code, _, err = call("run", config)
         assert code == 130, err
@@ -74,7 +74,7 @@ class TestApproval:
         assert code == 0, err
         assert "0 of 8 were measured before" in out
         executions = json.loads((folder / "manifest.json").read_text())["executions"]
-        assert [one["state"] for one in executions] == ["not approved", "not approved", "finished"]
+        assert [one["state"] for one in executions] == ["stopped", "stopped", "finished"]
         self._prefect_shows_it(prefect_server, executions[-1])
 
     @staticmethod
@@ -99,7 +99,7 @@ class TestApproval:
             answer = httpx.post(f"{server}/events/filter", json=named).json()
             events = sorted(event["event"].rpartition(".")[2] for event in answer["events"])
             time.sleep(0.3)
-        assert events == ["finished", "not-approved", "not-approved"]
+        assert events == ["finished", "stopped", "stopped"]
 
     def test_without_a_server_it_is_said_at_once(self, tmp_path, monkeypatch, capsys):
         from prefect.settings import PREFECT_API_URL, temporary_settings

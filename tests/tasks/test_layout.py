@@ -29,6 +29,7 @@ DONE = SpanDone(
     rows=tuple(
         Row(row=row, loss=row / 10, value=math.nan if row == 3 else float(row)) for row in range(2, 6)
     ),
+    done=4,
     failed=1,
     started=1_700_000_000.0,
     seconds=8.0,

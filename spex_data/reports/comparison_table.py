@@ -83,10 +83,10 @@ def _changes(target: Mapping[str, Any], width: int) -> RenderableType:
         box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False, padding=(0, 1, 0, 0)
     )
     table.add_column("", no_wrap=True, width=16)
-    table.add_column("groups", min_width=18, max_width=max(18, width - 64), overflow="fold")
+    table.add_column("groups", min_width=18, max_width=max(18, width - 60), overflow="fold")
     table.add_column("before", justify="right", no_wrap=True, width=7)
     table.add_column("after", justify="right", no_wrap=True, width=7)
-    table.add_column("difference", justify="right", width=28)
+    table.add_column("difference", justify="right", width=24)
     scale = max(
         (abs(side["value"]) for one in target["changes"] if (side := one["after"] or one["before"])),
         default=1,
@@ -118,7 +118,7 @@ def _value(side: Mapping[str, Any] | None, places: int | None = None) -> str:
 
 def _reading(unlisted: bool) -> str:
     words = (
-        "A change is one whose difference has an interval without 0; the interval takes the two runs as\n"
+        "A change is one whose difference has an interval without 0; the interval takes the two runs as "
         "independent, so of runs that share masks it is too wide rather than too narrow."
     )
     if unlisted:

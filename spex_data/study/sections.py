@@ -119,12 +119,6 @@ class TargetsConfig(Section):
         alias="from",
         min_length=1,
     )
-    more: Labels = key(
-        (),
-        accepts="a list of files, such as [more.csv]",
-        description="Files of further targets, every row of them, in the same columns;"
-        " `spex-data extend --targets` adds one.",
-    )
     split: str = key("test", accepts="the name of a split", description="Split of a Hugging Face data set.")
     subset: str | None = key(
         None,
@@ -150,6 +144,12 @@ class TargetsConfig(Section):
         None, accepts=_COLUMN, description="Column of the answer that `contrast` compares with."
     )
     name: str | None = key(None, accepts=_COLUMN, description="Column of the targets' names in reports.")
+    more: Labels = key(
+        (),
+        accepts="a list of files, such as [more.csv]",
+        description="Files of further targets, every row of them, in the same columns;"
+        " `spex-data extend --targets` adds one.",
+    )
 
 
 class ModelConfig(Section):

@@ -312,7 +312,9 @@ class TestRecover:
 class TestHelp:
     """Every command says what it does."""
 
-    @pytest.mark.parametrize("command", ["run", "plan", "check", "recover", "show", "report", "ui"])
+    @pytest.mark.parametrize(
+        "command", ["run", "extend", "plan", "check", "recover", "show", "diff", "report", "ui"]
+    )
     def test_a_command_has_help(self, call, command):
         code, out, _ = call(command, "--help")
         assert code == 0

@@ -126,6 +126,7 @@ class TestTable:
         assert "\x1b" not in text
         assert "torch: 1 -> 2" in text
         assert "changed sign" in text
+        assert "-6.00 [-6.28, -5.72]" in text
 
     def test_rows_for_a_page_hold_difference_and_interval(self):
         document = compare_documents(one(entry(NAMES, (0, 1), 2.0)), one(entry(NAMES, (0, 1), -2.0)))

@@ -65,7 +65,7 @@ def _tried(home: Path, url: str) -> list[dict[str, Any]]:
         (made,) = _post(url, f"deployments/{nightly}/schedules", [every_minute])
         started = time.perf_counter()
         run = _ended(url, {"deployments": {"id": {"any_": [nightly]}}}, started)
-        httpx.delete(f"{url}/deployments/{nightly}/schedules/{made['id']}", timeout=30).raise_for_status()
+        _delete(url, f"deployments/{nightly}/schedules/{made['id']}")
         rows.append(_row("attribution/nightly, by its schedule", started, _told(run)))
         started = time.perf_counter()
         by_hand = {"parameters": {**_parameters(home / "split"), "then": "decode/decode"}}
@@ -114,9 +114,22 @@ def _worker(pool: str, env: dict[str, str], home: Path) -> Iterator[None]:
 
 
 def _post(url: str, path: str, body: Any = None) -> Any:
-    answer = httpx.post(f"{url}/{path}", json=body or {}, timeout=30)
+    return _asked("POST", f"{url}/{path}", json=body or {}).json()
+
+
+def _delete(url: str, path: str) -> None:
+    _asked("DELETE", f"{url}/{path}")
+
+
+def _asked(method: str, url: str, **more: Any) -> httpx.Response:
+    """The answer; SQLite under load may be locked for a moment (503)."""
+    for pause in (1, 4, 16, None):
+        answer = httpx.request(method, url, timeout=60, **more)
+        if answer.status_code != 503 or pause is None:
+            break
+        time.sleep(pause)
     answer.raise_for_status()
-    return answer.json()
+    return answer
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ _QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    # What a server says while its database restarts; tried again after 2, 4, 8, ... seconds.
+    "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,504",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -46,8 +46,6 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
     if os.geteuid() == 0:
         as_user = ["runuser", "-u", "postgres", "--"]
         shutil.chown(home, "postgres", "postgres")
-        for parent in (home.parent, *home.parent.parents[:1]):
-            parent.chmod(0o755)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -55,6 +53,9 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
     binaries = _binaries()
 
     def command(*words: str) -> None:
+        if as_user:  # each session of pytest closes the folder of all to other users again
+            for parent in (home.parent, home.parent.parent):
+                parent.chmod(0o755)
         done = subprocess.run([*as_user, *words], capture_output=True, text=True, cwd="/", timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -2,6 +2,7 @@
 # make test          set everything up and run the tests that need nothing but pip
 # make test-services the tests that need Debian's PostgreSQL and Chromium (it says what to install)
 # make lint          ruff, mypy and the import contracts
+# make deploy        a deployment of every flow, on the server of PREFECT_API_URL
 # make ui            Prefect's and MLflow's pages on this machine
 #
 # Another build of torch, such as a CUDA one:  make demo TORCH="torch==2.13.0 --index-url URL"
@@ -17,7 +18,7 @@ export DO_NOT_TRACK := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: demo test test-services lint ui setup clean
+.PHONY: demo test test-services lint ui deploy setup clean
 
 demo: $(READY)
 	$(BIN)/spex-data run configs/demo.yaml $(DEMO_ARGS)
@@ -39,6 +40,9 @@ lint: $(READY)
 
 ui: $(READY)
 	$(BIN)/spex-data ui
+
+deploy: $(READY)
+	$(BIN)/python -m flows.deployments
 
 setup: $(READY)
 

@@ -5,27 +5,39 @@ prepare -> design -> fine-tune and evaluate, by chunk -> collect -> recover -> r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_run_logger, tags
+from prefect.client.schemas.objects import State
 from prefect.futures import as_completed
 from prefect.runtime import flow_run
+from prefect.states import Cancelled
 from pydantic import BaseModel, Field
 
-from flows.progress import Progress, tell
-from flows.runners import task_runner
+from flows.approval import wait_for_approval
+from flows.events import say_how_it_ended, tag_flow_run
+from flows.progress import Progress, say, tell
+from flows.runners import task_runner, worker_resources
+from flows.stopping import Stopped, stopped, until
 from spex_data.study import StudyConfig, load_study
 from spex_data.values import writer_lock
+from tasks.artifacts import progress_shown
+from tasks.comparison import compare, set_aside
 from tasks.design import Design, design
-from tasks.measure import measure
+from tasks.layout import record_failed_span, record_span
+from tasks.measure import SpanDone, measure
 from tasks.prepare import prepare
 from tasks.recover import collect, recover
 from tasks.report import report
 from tasks.run_folder import RunFolder, now
+from tasks.spans import Span, spans
 from tasks.tracking import TrackedRun, end_run, end_run_if_possible, end_run_left_open, set_tags, start_run
+from tasks.workers import n_workers
 
 
 class AttributionParameters(BaseModel, frozen=True):
@@ -42,6 +54,11 @@ class AttributionParameters(BaseModel, frozen=True):
         """The study with its overrides."""
         return load_study(self.config, self.overrides)
 
+    @property
+    def stem(self) -> str:
+        """The study's file without its folder and ending, as names of runs show it."""
+        return Path(self.config).stem
+
     def folder(self, study: StudyConfig) -> RunFolder:
         """Where the run lives."""
         return RunFolder(Path(self.out) if self.out else Path("runs") / study.name)
@@ -54,6 +71,7 @@ class AttributionResult(BaseModel, frozen=True):
         directory: The run folder.
         fine_tunes: Fine-tunes of the whole plan.
         reused: How many of them had been measured before.
+        kept: How many of the others were measured on adapters kept from before.
         failed: How many of them failed.
         cause: Why the first of these failed.
         passes: Adapters to a pass, as decided and after each time that memory ran out.
@@ -64,6 +82,7 @@ class AttributionResult(BaseModel, frozen=True):
     directory: str
     fine_tunes: int
     reused: int
+    kept: int
     failed: int
     cause: str | None
     passes: tuple[int, ...]
@@ -72,8 +91,7 @@ class AttributionResult(BaseModel, frozen=True):
 
 
 def _run_name() -> str:
-    parameters = flow_run.parameters["parameters"]
-    return f"attribution: {Path(parameters.config).stem}"
+    return f"attribution: {flow_run.parameters['parameters'].stem}"
 
 
 @flow(
@@ -81,35 +99,73 @@ def _run_name() -> str:
     flow_run_name=_run_name,
     description="Fine-tune LoRA adapters on subsets of the training groups; recover which groups interact.",
 )
-def attribution(parameters: AttributionParameters) -> AttributionResult:
+def attribution(parameters: AttributionParameters) -> AttributionResult | State[Any]:
     """Runs a study, or resumes it: what the run folder's store has is not trained again."""
     study = parameters.study()
     folder = parameters.folder(study)
-    with writer_lock(folder.directory):
-        folder.claim(study, update=parameters.update)
-        with _execution(study, folder) as tracked:
-            return _stages(study, str(folder.directory), tracked, update=parameters.update)
+    return execute(study, folder, update=parameters.update)
 
 
-def _stages(study: StudyConfig, directory: str, tracked: TrackedRun, *, update: bool) -> AttributionResult:
+def execute(
+    study: StudyConfig, folder: RunFolder, *, update: bool = False, extend: bool = False
+) -> AttributionResult | State[Any]:
+    """One execution of a study in its folder, from the lock to the report.
+
+    Args:
+        study: What the folder is to hold.
+        folder: Where.
+        update: Whether the study may differ from the one that the folder holds.
+        extend: Whether it may in its budget and its targets alone.
+
+    Returns:
+        What it came to; or, where `runner.max_hours` or a declined plan ended it, a state that says so.
+    """
+    deadline = deadline_of(study)
+    with tags("spex-data", study.name), writer_lock(folder.directory) as died:
+        if died:
+            say(f"taken over from {died}, which is dead")
+        set_aside(folder, study)
+        changed = folder.claim(study, update=update or extend)
+        if changed:
+            say(f"the study changed: {'; '.join(changed)}")
+        try:
+            with execution(study, folder) as tracked:
+                directory = str(folder.directory)
+                return _stages(study, directory, tracked, update=update, extend=extend, deadline=deadline)
+        except Stopped as stop:
+            return Cancelled(message=str(stop))
+
+
+def _stages(
+    study: StudyConfig,
+    directory: str,
+    tracked: TrackedRun,
+    *,
+    update: bool,
+    extend: bool,
+    deadline: float | None,
+) -> AttributionResult:
     tell(Progress("reading data, making groups, loading the model"))
-    prepared = prepare(directory, tracked, update=update)
+    prepared = prepare(directory, tracked, update=update, extend=extend)
     tell(Progress("drawing masks"))
     planned = design(directory, prepared, tracked)
-    failed = 0
-    if planned.chunks:
-        runner = task_runner(study, len(planned.chunks))
-        stage = fine_tune.with_options(task_runner=runner) if runner else fine_tune
-        failed = stage(directory, planned, tracked, in_process=runner is None)
+    for line in planned.words:
+        say(line)
+    wait_for_approval(study, RunFolder(Path(directory)), planned)
+    failed = fine_tune_missing(study, directory, planned, tracked, deadline)
     tell(Progress("recovering interactions"))
     table = collect(directory, failed, tracked)
     recovery = recover(directory, table, tracked, study.decoding.method)
     tell(Progress("writing the report"))
     report(directory, recovery, tracked)
+    since = compare(directory, tracked)
+    if since:
+        say(since)
     return AttributionResult(
         directory=directory,
         fine_tunes=planned.total,
         reused=planned.done,
+        kept=planned.kept,
         failed=len(table.failed()),
         cause=next((cause for cause in table.causes if cause), None),
         passes=RunFolder(Path(directory)).read_manifest()["adapters_per_pass_used"],
@@ -118,35 +174,92 @@ def _stages(study: StudyConfig, directory: str, tracked: TrackedRun, *, update: 
     )
 
 
+def fine_tune_missing(
+    study: StudyConfig, directory: str, planned: Design, tracked: TrackedRun, deadline: float | None
+) -> int:
+    """Fine-tunes what is missing, where the study says; returns how many failed.
+
+    Raises:
+        Stopped: `runner.max_hours` were over before all of it was measured.
+    """
+    if not planned.chunks:
+        return 0
+    runner = task_runner(study, len(planned.chunks))
+    stage = fine_tune.with_options(task_runner=runner) if runner else fine_tune
+    workers = n_workers(study, len(planned.chunks)) if runner else 0
+    done, failed = stage(directory, planned, tracked, workers=workers, deadline=deadline)
+    if done < planned.total:
+        raise stopped(done, planned.total, study.runner.max_hours or 0.0)
+    return failed
+
+
+def deadline_of(study: StudyConfig) -> float | None:
+    """When `runner.max_hours` will be over, in seconds since 1970."""
+    return time.time() + 3600 * study.runner.max_hours if study.runner.max_hours else None
+
+
 @flow(
     name="fine-tune",
     flow_run_name="{planned.missing} of {planned.total} masks",
     description="Chunks of fine-tunes, on the study's task runner; each appends its values to the store.",
 )
-def fine_tune(directory: str, planned: Design, tracked: TrackedRun, *, in_process: bool) -> int:
+def fine_tune(
+    directory: str, planned: Design, tracked: TrackedRun, *, workers: int, deadline: float | None
+) -> tuple[int, int]:
     """Measures chunks, in this process one by one or on the flow's task runner.
 
     Args:
         directory: The run folder.
         planned: What is missing.
         tracked: The MLflow run.
-        in_process: Whether to run them here.
+        workers: Of the task runner; 0 to run them here.
+        deadline: When to begin no further chunk, in seconds since 1970; None for never.
 
     Returns:
-        Fine-tunes that failed.
+        (fine-tunes measured, those of before among them; those of now that failed).
     """
+    study = RunFolder(Path(directory)).read_study()
     done, total, failed = planned.done, planned.total, 0
+    todo = spans(planned.chunks, workers)
     tell(Progress("fine-tuning", done, total))
-    if in_process:
-        results = (measure(directory, chunk, tracked) for chunk in planned.chunks)
-    else:
-        futures = [measure.submit(directory, chunk, tracked) for chunk in planned.chunks]
-        results = (future.result() for future in as_completed(futures))
-    for result in results:
-        done, failed = done + result.rows, failed + result.failed
-        tell(Progress("fine-tuning", done, total, failed))
-    get_run_logger().info("%d of %d fine-tunes measured", done, total)
-    return failed
+    with progress_shown(study.name, total, done) as moved, worker_resources(study):
+        for span, measured in _measured(directory, todo, tracked, workers=workers, deadline=deadline):
+            done, failed = done + measured.done, failed + measured.failed
+            record_span(tracked, span, measured, so_far=done, failed=failed)
+            tell(Progress("fine-tuning", done, total, failed))
+            moved(done, failed)
+            get_run_logger().info("%s of %s fine-tunes measured", f"{done:,}", f"{total:,}")
+    return done, failed
+
+
+def _measured(
+    directory: str, todo: Sequence[Span], tracked: TrackedRun, *, workers: int, deadline: float | None
+) -> Iterator[tuple[Span, SpanDone]]:
+    """Spans in the order in which they end, with what they came to; one that fails is written down first."""
+
+    def ended(span: Span, result: Callable[[], SpanDone]) -> tuple[Span, SpanDone]:
+        try:
+            return span, result()
+        except Exception as error:
+            record_failed_span(tracked, span, error)
+            raise
+
+    def begin(span: Span) -> tuple[Span, Any]:
+        return span, measure.submit(directory, span, deadline) if workers else None
+
+    def first(begun: list[Any]) -> tuple[Any, tuple[Span, SpanDone]]:
+        if not workers:
+            return begun[0], ended(begun[0][0], partial(measure, directory, begun[0][0], deadline))
+        future = next(iter(as_completed([future for _, future in begun])))
+        one = next(one for one in begun if one[1] is future)
+        return one, ended(one[0], future.result)
+
+    if not workers or deadline is not None:
+        yield from until(deadline, todo, begin, first, at_once=max(1, workers))
+        return
+    futures = {measure.submit(directory, span): span for span in todo}
+    for future in as_completed(list(futures)):
+        yield ended(futures[future], future.result)
 
 
 def _page() -> str | None:
@@ -156,8 +269,14 @@ def _page() -> str | None:
 
 
 @contextmanager
-def _execution(study: StudyConfig, folder: RunFolder) -> Iterator[TrackedRun]:
-    """One execution in the manifest and in MLflow, closed as what it came to."""
+def execution(study: StudyConfig, folder: RunFolder, stage: str = "all") -> Iterator[TrackedRun]:
+    """One execution in the manifest and in MLflow, closed as what it came to.
+
+    Args:
+        study: What is run.
+        folder: Where.
+        stage: "train", "decode" or "all".
+    """
     executions: list[dict[str, Any]] = folder.read_manifest().get("executions", [])
     for earlier in executions:
         if earlier["state"] == "running":
@@ -168,6 +287,7 @@ def _execution(study: StudyConfig, folder: RunFolder) -> Iterator[TrackedRun]:
     tags = {
         "spex.run_folder": place,
         "spex.execution": str(len(executions) + 1),
+        "spex.stage": stage,
         "mlflow.source.name": "spex-data run",
         "mlflow.note.content": f"Which groups of training examples interact: study **{study.name}**, "
         f"execution {len(executions) + 1}.\n\nFiles: `{place}`. Prefect: {_page() or 'no server'}.",
@@ -185,19 +305,25 @@ def _execution(study: StudyConfig, folder: RunFolder) -> Iterator[TrackedRun]:
     executions.append(this)
     folder.update_manifest({"executions": executions})
     set_tags(tracked, {"prefect.flow_run_id": str(flow_run.id), "prefect.url": _page() or "no server"})
+    tag_flow_run(study.name, tracked.run_id)
 
-    def close(state: str) -> None:
+    def close(state: str, error: BaseException | None = None) -> None:
         this.update(state=state, finished=now())
         folder.update_manifest({"executions": executions})
+        say_how_it_ended(study, folder, this, error)
 
     try:
         yield tracked
-    except Exception:
-        close("failed")
+    except Stopped as stop:
+        close("stopped", stop)
+        end_run_if_possible(tracked, "KILLED")
+        raise
+    except Exception as error:
+        close("failed", error)
         end_run_if_possible(tracked, "FAILED")
         raise
-    except BaseException:
-        close("interrupted")
+    except BaseException as error:
+        close("interrupted", error)
         end_run_if_possible(tracked, "KILLED")
         raise
     close("finished")

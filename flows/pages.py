@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import click
 
 from spex_data.errors import RunnerError
+from tasks.tracking import write_pages_card
 
 
 def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
@@ -24,6 +26,7 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
     Raises:
         RunnerError: One of them stopped by itself.
     """
+    signal.signal(signal.SIGTERM, _interrupt)
     runs.mkdir(parents=True, exist_ok=True)
     database = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{runs.resolve() / 'mlflow.db'}"
     binaries = Path(sys.executable).parent
@@ -35,10 +38,14 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
         "MLflow": _serve(
             [binaries / "mlflow", "ui", "--port", str(mlflow_port), "--workers", "1"],
             MLFLOW_BACKEND_STORE_URI=database,
+            # Six more processes, for judging language models by language models.
+            MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
         ),
     }
+    card = write_pages_card(runs, database=database, page=f"http://127.0.0.1:{mlflow_port}")
     click.echo(f"Prefect  http://127.0.0.1:{prefect_port}   flows: PREFECT_API_URL={api} spex-data run ...")
     click.echo(f"MLflow   http://127.0.0.1:{mlflow_port}   experiments of {database}")
+    click.echo(f"runs in {runs}/ that start from now on are linked on both pages")
     click.echo("both take some seconds to start; Ctrl-C stops them")
     try:
         while all(server.poll() is None for server in servers.values()):
@@ -50,10 +57,16 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
             instead="see whether its port is taken, or choose others with --prefect-port and --mlflow-port",
         )
     finally:
+        card.unlink(missing_ok=True)
         for server in servers.values():
             server.terminate()
         for server in servers.values():
             server.wait(timeout=20)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    """Ends as by Ctrl-C: whoever is ended without a word leaves its servers behind."""
+    raise KeyboardInterrupt
 
 
 def _serve(command: list[Path | str], **environment: str) -> subprocess.Popen[bytes]:

@@ -26,13 +26,16 @@ from tasks.run_folder import RunFolder
 from tasks.workers import n_workers, share_of_memory
 
 
-def plan_costs(study: StudyConfig, folder: RunFolder) -> dict[str, Any]:
+def plan_costs(
+    study: StudyConfig, folder: RunFolder, function: SubsetTraining | None = None
+) -> dict[str, Any]:
     """Estimates what is still to do; trains parts of a few fine-tunes and writes nothing.
 
     Args:
         study: What is asked.
         folder: Where it would run; what is measured there already is not counted, and the size of a pass that
             is written down there is kept.
+        function: The study's, if it is loaded already.
 
     Returns:
         The document that `spex-data plan --json` prints; times in seconds, sizes in bytes.
@@ -42,7 +45,7 @@ def plan_costs(study: StudyConfig, folder: RunFolder) -> dict[str, Any]:
     from spex_data.value_functions.probing import probe_costs
 
     use_threads(study.runner.threads)
-    function = _value_function(study, folder)
+    function = function or _value_function(study, folder)
     drawn, plan = draw_plan(study, function.grouping)
     chunks = len(list(plan.chunks(study.runner.chunk)))
     workers = n_workers(study, chunks)

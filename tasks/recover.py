@@ -13,17 +13,17 @@ from spex_data.reports import Recovery, recover_values, write_document
 from spex_data.values import ValueTable, write_value_table
 from tasks.design import read_plan
 from tasks.inputs import value_function
+from tasks.retries import TASK_OPTIONS
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, child_run, log_curves, log_files, log_params
-
-MOST_CURVES = 20
-"""Targets with a value curve of their own in MLflow; the values of all are in values.parquet."""
 
 
 @task(
     name="collect",
     task_run_name="collect values",
     description="Join every value to its mask and seed by content key; write values.parquet.",
+    tags=["decode"],
+    **TASK_OPTIONS,
 )
 def collect(directory: str, failed: int, tracked: TrackedRun) -> ValueTable:
     """Writes values.parquet from the plan and the store.
@@ -47,13 +47,6 @@ def collect(directory: str, failed: int, tracked: TrackedRun) -> ValueTable:
     )
     write_value_table(table, folder.values)
     log_files(tracked, [folder.values])
-    log_curves(
-        tracked,
-        {
-            f"value.{name}": list(enumerate(values[:, column].tolist()))
-            for column, name in enumerate(table.targets[:MOST_CURVES])
-        },
-    )
     causes_known = [cause for cause in causes if cause]
     if causes_known:
         get_run_logger().warning(
@@ -66,6 +59,8 @@ def collect(directory: str, failed: int, tracked: TrackedRun) -> ValueTable:
     name="recover interactions",
     task_run_name="recover interactions ({method})",
     description="Decode the training masks into a sparse Fourier expansion; judge it on the held-out masks.",
+    tags=["decode"],
+    **TASK_OPTIONS,
 )
 def recover(directory: str, table: ValueTable, tracked: TrackedRun, method: str) -> Recovery:
     """Decodes a table of values and writes interactions.json and faithfulness.json.

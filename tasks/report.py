@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import task
-from prefect.artifacts import create_link_artifact, create_table_artifact
+from prefect import get_run_logger, task
 
 from spex_data.reports import Recovery
+from tasks.artifacts import show_figure, show_interactions, show_links
+from tasks.layout import record_effects
 from tasks.pages import write_pages
+from tasks.retries import TASK_OPTIONS
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, log_files
-
-ROWS = 100
-"""Interactions in Prefect's table artifact; interactions.json holds all that are reported."""
 
 
 @task(
     name="report",
     task_run_name="write the report",
     description="Draw the figures, write report.html, and publish both with the table of interactions.",
+    tags=["decode"],
+    **TASK_OPTIONS,
 )
 def report(directory: str, recovery: Recovery, tracked: TrackedRun) -> None:
     """Writes the figures and the page, and publishes them.
@@ -29,31 +30,11 @@ def report(directory: str, recovery: Recovery, tracked: TrackedRun) -> None:
         recovery: What was found.
         tracked: The MLflow run.
     """
-    folder = RunFolder(Path(directory))
+    folder, document = RunFolder(Path(directory)), recovery.interactions
     write_pages(folder, recovery)
     log_files(tracked, [folder.report, folder.figures, folder.manifest])
-    document = recovery.interactions
-    create_table_artifact(
-        key="interactions",
-        table=_rows(document),
-        description=f"Groups that act together in study {document['study']}, most important first",
-    )
-    if tracked.url:
-        create_link_artifact(key="mlflow-run", link=tracked.url, link_text="This run in MLflow")
-
-
-def _rows(document: dict) -> list[dict[str, object]]:
-    rows = [
-        {
-            "target": target["name"],
-            "groups": " + ".join(found["groups"]),
-            "order": found["order"],
-            "kind": found["kind"] or "",
-            "value": round(found["value"], 3),
-            "interval": "" if found["ci"] is None else f"{found['ci'][0]:.3f} to {found['ci'][1]:.3f}",
-            "verified": found["verified"],
-        }
-        for target in document["targets"]
-        for found in target["interactions"]
-    ]
-    return sorted(rows, key=lambda row: -abs(float(str(row["value"]))))[:ROWS]
+    record_effects(tracked, document)
+    show_interactions(document)
+    show_figure(document["study"], folder.figures / "effects.png")
+    show_links(document["study"], str(folder.directory.resolve()), tracked.url, tracked.uri)
+    get_run_logger().info("written: %s", folder.report.resolve())

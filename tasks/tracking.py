@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 
 from spex_data.errors import RunnerError
 from spex_data.study import StudyConfig
+from tasks.retries import patiently
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -80,15 +82,34 @@ def start_run(study: StudyConfig, directory: Path, tags: Mapping[str, str]) -> T
             where=f"tracking.uri = {uri}",
             instead="start the server, correct the URI, or write tracking.mlflow: false",
         ) from error
-    run_id = run.info.run_id
-    url = f"{uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}" if uri.startswith("http") else None
+    run_id, page = run.info.run_id, _page(study, directory, uri)
+    url = f"{page.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}" if page else None
     return TrackedRun(uri=uri, experiment_id=experiment_id, run_id=run_id, url=url)
+
+
+def write_pages_card(runs: Path, *, database: str, page: str) -> Path:
+    """Lets the runs of a folder know the page that shows their database, while this process lives."""
+    card = runs / ".pages.json"
+    card.write_text(json.dumps({"pid": os.getpid(), "database": database, "page": page}))
+    return card
+
+
+def _page(study: StudyConfig, directory: Path, uri: str) -> str | None:
+    """MLflow's page: as the study says, a server's own, or that of `spex-data ui` while it runs."""
+    if study.tracking.page or uri.startswith("http"):
+        return study.tracking.page or uri
+    try:
+        card = json.loads((directory.resolve().parent / ".pages.json").read_text())
+        os.kill(card["pid"], 0)
+        return str(card["page"]) if card["database"] == uri else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def end_run(run: TrackedRun, status: str) -> None:
     """Closes a run as FINISHED, FAILED or KILLED."""
     if run.run_id is not None:
-        _client(run.uri).set_terminated(run.run_id, status)
+        _call(run, "set_terminated", run.run_id, status)
 
 
 def end_run_if_possible(run: TrackedRun, status: str) -> None:
@@ -119,28 +140,69 @@ def end_run_left_open(uri: str, run_id: str) -> None:
 
     client = _client(uri)
     try:
-        if client.get_run(run_id).info.status == "RUNNING":
-            client.set_terminated(run_id, "KILLED")
+        run = client.get_run(run_id)
+        below = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.status = 'RUNNING'"
+        for one in [run, *client.search_runs([run.info.experiment_id], below)]:
+            if one.info.status == "RUNNING":
+                client.set_terminated(one.info.run_id, "KILLED")
     except MlflowException:
         return
 
 
 @contextmanager
 def child_run(parent: TrackedRun, name: str, tags: Mapping[str, str] | None = None) -> Iterator[TrackedRun]:
-    """A child run, FINISHED after the block or FAILED by an error in it."""
+    """A child run, FINISHED after the block, FAILED by an error in it or KILLED by an interrupt."""
     if parent.run_id is None:
         yield parent
         return
-    run = _client(parent.uri).create_run(
-        parent.experiment_id, run_name=name, tags={"mlflow.parentRunId": parent.run_id, **(tags or {})}
-    )
-    child = parent.model_copy(update={"run_id": run.info.run_id})
+    child = _create_child(parent, name, tags or {})
     try:
         yield child
-    except BaseException:
+    except Exception:
         end_run_if_possible(child, "FAILED")
         raise
+    except BaseException:
+        end_run_if_possible(child, "KILLED")
+        raise
     end_run(child, "FINISHED")
+
+
+def closed_child(
+    parent: TrackedRun,
+    name: str,
+    status: str,
+    *,
+    curves: Mapping[str, Sequence[tuple[int, float]]],
+    tags: Mapping[str, str],
+    started: float | None = None,
+    seconds: float = 0.0,
+) -> None:
+    """Writes a child run of something that has ended already.
+
+    Args:
+        parent: The run of this execution.
+        name: The child's.
+        status: FINISHED or FAILED.
+        curves: Metrics by name.
+        tags: Tags of the child.
+        started: Seconds since the epoch; now if unknown.
+        seconds: How long it took.
+    """
+    if parent.run_id is None:
+        return
+    begun = None if started is None else int(1000 * started)
+    child = _create_child(parent, name, tags, start_time=begun)
+    log_curves(child, curves)
+    ended = None if begun is None else begun + int(1000 * seconds)
+    _call(child, "set_terminated", child.run_id, status, ended)
+
+
+def _create_child(
+    parent: TrackedRun, name: str, tags: Mapping[str, str], start_time: int | None = None
+) -> TrackedRun:
+    tags = {"mlflow.parentRunId": str(parent.run_id), **tags}
+    run = _call(parent, "create_run", parent.experiment_id, start_time, tags, name)
+    return parent.model_copy(update={"run_id": run.info.run_id})
 
 
 def log_params(run: TrackedRun, params: Mapping[str, Any]) -> None:
@@ -185,19 +247,18 @@ def log_dataset(run: TrackedRun, *, name: str, digest: str, source: str, profile
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     data = Dataset(name, digest[:36], "spex-data", source, schema=None, profile=profile)
-    _client(run.uri).log_inputs(run.run_id, [DatasetInput(data, [InputTag("mlflow.data.context", context)])])
+    _call(run, "log_inputs", run.run_id, [DatasetInput(data, [InputTag("mlflow.data.context", context)])])
 
 
 def log_files(run: TrackedRun, paths: Iterable[Path]) -> None:
     """Logs files and folders as artifacts of the run; those that are not there are passed over."""
     if run.run_id is None:
         return
-    client = _client(run.uri)
     for path in paths:
         if path.is_dir():
-            client.log_artifacts(run.run_id, str(path), path.name)
+            _call(run, "log_artifacts", run.run_id, str(path), path.name)
         elif path.is_file():
-            client.log_artifact(run.run_id, str(path))
+            _call(run, "log_artifact", run.run_id, str(path))
 
 
 def set_tags(run: TrackedRun, tags: Mapping[str, str]) -> None:
@@ -209,7 +270,17 @@ def set_tags(run: TrackedRun, tags: Mapping[str, str]) -> None:
 
 def _log_batch(run: TrackedRun, **entities: Any) -> None:
     if run.run_id is not None:
-        _client(run.uri).log_batch(run.run_id, **entities)
+        _call(run, "log_batch", run.run_id, **entities)
+
+
+def _call(run: TrackedRun, method: str, *words: Any, **entities: Any) -> Any:
+    """One call of MLflow's client, made again while its store is away."""
+    with _unsaid("mlflow.store.db.utils"):
+        return patiently(
+            lambda: getattr(_client(run.uri), method)(*words, **entities),
+            server="MLflow",
+            where=f"tracking.uri = {run.uri}",
+        )
 
 
 def _client(uri: str) -> MlflowClient:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 from filelock import FileLock, Timeout
 
@@ -30,7 +33,11 @@ def accelerators(study: StudyConfig) -> tuple[str, ...]:
 
 
 def n_workers(study: StudyConfig, n_chunks: int) -> int:
-    """Workers to use: as asked, else one a device or a processor, never more than there are chunks."""
+    """Workers to use: as asked, else one a device or a processor, never more than there are chunks.
+
+    A cluster that is there already has its own; what is said then is how many this machine would have: the
+    machines of the cluster are taken to be alike.
+    """
     if study.runner.kind == "inline":
         return 1
     asked = study.runner.workers
@@ -66,7 +73,8 @@ _worker = threading.local()
 
 def _first_free(directory: Path, devices: Sequence[str]) -> tuple[str, FileLock | None]:
     for name in devices:
-        lock = FileLock(directory / f".device-{name.replace(':', '-')}.lock")
+        # A folder that several machines share holds the locks of all of them.
+        lock = FileLock(directory / f".device-{socket.gethostname()}-{name.replace(':', '-')}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -77,3 +85,22 @@ def _first_free(directory: Path, devices: Sequence[str]) -> tuple[str, FileLock 
 
 def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def end_with_parent() -> None:
+    """Lets a worker process end with the run that started it, even if that was killed.
+
+    Without this it would go on with its chunks beside the run that resumes, and hold its memory for good.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None and not getattr(_watched, "parent", None):
+        _watched.parent = parent
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+_watched = SimpleNamespace()
+
+
+def _end_after(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

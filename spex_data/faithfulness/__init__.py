@@ -1,15 +1,19 @@
 """How far a recovered expansion can be believed: scores on held-out masks, and their ceiling."""
 
+from spex_data.faithfulness.agreement import Agreement, agreement, overall
 from spex_data.faithfulness.judgement import Faithfulness, Predictor, faithfulness
 from spex_data.faithfulness.noise_ceiling import NoiseCeiling, noise_ceiling
 from spex_data.faithfulness.scores import r2, spearman
 
 __all__ = [
+    "Agreement",
     "Faithfulness",
     "NoiseCeiling",
     "Predictor",
+    "agreement",
     "faithfulness",
     "noise_ceiling",
+    "overall",
     "r2",
     "spearman",
 ]

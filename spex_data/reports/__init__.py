@@ -8,8 +8,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from spex_data.reports.comparison import compare_documents
+from spex_data.reports.comparison_table import comparison_rows, comparison_sentence, comparison_table
 from spex_data.reports.document import as_json, faithfulness_document, interactions_document
 from spex_data.reports.files import read_document, write_document
+from spex_data.reports.plan_markdown import plan_markdown
 from spex_data.reports.plan_table import plan_table
 from spex_data.reports.results import Effect, Results, TargetResult, read_results
 from spex_data.reports.tables import PlantedRow, interactions_table, places_table, planted_table
@@ -42,12 +45,17 @@ __all__ = [
     "TargetResult",
     "as_json",
     "belief",
+    "compare_documents",
+    "comparison_rows",
+    "comparison_sentence",
+    "comparison_table",
     "effects_heatmap",
     "faithfulness_document",
     "interaction_graph",
     "interactions_document",
     "interactions_table",
     "places_table",
+    "plan_markdown",
     "plan_table",
     "planted_table",
     "predicted_against_actual",

@@ -209,7 +209,7 @@ def _number(axes: Axes, place: _Point, effect: Effect, scene: _Scene, *, boxed: 
 def _draw_groups(axes: Axes, scene: _Scene) -> None:
     for position, (group, place) in enumerate(scene.places.items()):
         main = scene.result.main(group)
-        size = 60 + 700 * abs(main.value) / scene.result.scale if main else 60
+        size = 60 + 700 * abs(main.value) / scene.result.scale if main and main.value else 60
         colour = MUTED if main is None else _colour(main)
         marker = "D" if main is None else "o" if main.value > 0 else "s"
         axes.scatter(

@@ -2,6 +2,7 @@
 
 from spex_data.study.config import StudyConfig, study_keys
 from spex_data.study.differences import config_differences
+from spex_data.study.extending import extended
 from spex_data.study.keys import StudyKey
 from spex_data.study.loading import dump_study, load_study, resolve_paths
 from spex_data.study.parsing import parse_study
@@ -11,6 +12,7 @@ __all__ = [
     "StudyKey",
     "config_differences",
     "dump_study",
+    "extended",
     "load_study",
     "parse_study",
     "resolve_paths",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from spex_data.data import file_format
 from spex_data.errors import ConfigError
 from spex_data.study.keys import Section
-from spex_data.study.procedure import DecodingConfig, MasksConfig, TrainingConfig
+from spex_data.study.procedure import DecodingConfig, MasksConfig, RunnerConfig, TrainingConfig
 from spex_data.study.sections import EMBEDDED, DataConfig, GroupsConfig, ModelConfig, TargetsConfig
 
 _COLUMNS = {"classification": ("text", "label"), "causal-lm": ("prompt", "completion")}
@@ -128,6 +128,16 @@ def _targets(targets: TargetsConfig, data: DataConfig) -> Iterator[ConfigError]:
         yield _no_splits("targets.split", targets.split, targets.source)
 
 
+def _more_targets(targets: TargetsConfig) -> Iterator[ConfigError]:
+    for file in targets.more:
+        if file_format(file) is None:
+            yield ConfigError(
+                f'names "{file}", which is no file of rows',
+                where="targets.more",
+                instead="write the paths of CSV, JSON lines or Parquet files",
+            )
+
+
 def _contrast(targets: TargetsConfig, data: DataConfig) -> Iterator[ConfigError]:
     source = targets.source or data.train
     if targets.output == "contrast" and targets.foil is None and source != EMBEDDED:
@@ -185,6 +195,23 @@ def _coded_masks(masks: MasksConfig, decoding: DecodingConfig) -> Iterator[Confi
         )
 
 
+def _runner(runner: RunnerConfig) -> Iterator[ConfigError]:
+    clusters = ("dask", "ray")
+    for name, given in (("address", runner.address), ("gpus", runner.gpus)):
+        if given and runner.kind not in clusters:
+            yield ConfigError(
+                f"is {given}, and runner.kind is {runner.kind}, which knows no cluster",
+                where=f"runner.{name}",
+                instead="remove it, or write runner.kind: dask or ray",
+            )
+    if runner.address and runner.kind in clusters and runner.workers != "auto":
+        yield ConfigError(
+            f"is {runner.workers}, and the cluster at runner.address has its own workers",
+            where="runner.workers",
+            instead="write auto, or remove runner.address",
+        )
+
+
 def _no_splits(where: str, split: str, source: str) -> ConfigError:
     return ConfigError(
         f'is "{split}", and a file has no splits', where=where, instead=f"remove it, or change {source}"
@@ -197,9 +224,11 @@ CHECKS = (
     Check(("data.task", "data.train", "data.where", "data.limit"), _embedded_data),
     Check(("groups.by", "groups.column", "groups.file", "groups.k", "groups.core"), _groups),
     Check(("targets.from", "targets.split", "data.train"), _targets),
+    Check(("targets.more",), _more_targets),
     Check(("targets.output", "targets.foil", "targets.from", "data.train"), _contrast),
     Check(("model.source", "data.task"), _model),
     Check(("training.schedule", "training.steps_per_epoch"), _steps),
     Check(("decoding.method",), _method),
     Check(("masks.scheme", "masks.p", "decoding.method"), _coded_masks),
+    Check(("runner.kind", "runner.address", "runner.gpus", "runner.workers"), _runner),
 )

@@ -176,10 +176,27 @@ class DecodingConfig(Section):
 class RunnerConfig(Section):
     """Where the fine-tuning runs."""
 
-    kind: Literal["inline", "threads", "processes"] = key(
+    kind: Literal["inline", "threads", "processes", "dask", "ray"] = key(
         "inline",
-        accepts="inline, threads or processes",
-        description="How chunks of masks run beside each other.",
+        accepts="inline, threads, processes, dask or ray",
+        description="How chunks of masks run beside each other; dask and ray also on a cluster of machines.",
+    )
+    address: str | None = key(
+        None,
+        accepts="the address of a cluster, such as tcp://HOST:8786 (Dask) or ray://HOST:10001 (Ray)",
+        description="Cluster of `kind` that is there already; left out: one on this machine, for this run.",
+        min_length=1,
+    )
+    gpus: Real = key(
+        0.0,
+        accepts="a number of at least 0, such as 1",
+        description="GPUs that Dask (its resource GPU) or Ray sets aside for each chunk that runs.",
+        ge=0,
+    )
+    approve: bool = key(
+        False,
+        accepts="true or false",
+        description="Wait after the plan until someone approves it in Prefect's page.",
     )
     workers: Literal["auto"] | Positive = key(
         "auto",
@@ -195,6 +212,11 @@ class RunnerConfig(Section):
     chunk: Whole = key(
         32, accepts=_AT_LEAST_1, description="Fine-tunes of a chunk, the unit of work and of resuming.", ge=1
     )
+    max_hours: Annotated[Real, Field(gt=0)] | None = key(
+        None,
+        accepts="a number of hours above 0, such as 11.5, or null",
+        description="Stop between chunks before so many hours are over, and say how to go on.",
+    )
 
 
 class TrackingConfig(Section):
@@ -205,6 +227,11 @@ class TrackingConfig(Section):
         None,
         accepts="a tracking URI such as sqlite:///mlflow.db or http://host:5000",
         description="MLflow's store; left out: MLFLOW_TRACKING_URI, else SQLite beside the runs.",
+    )
+    page: str | None = key(
+        None,
+        accepts="the address of MLflow's page, such as https://mlflow.example",
+        description="Where links lead if `uri` is a database; left out: a server's own, or `spex-data ui`.",
     )
     experiment: str | None = key(
         None, accepts="a name", description="MLflow experiment; left out: the study's name."

@@ -144,6 +144,12 @@ class TargetsConfig(Section):
         None, accepts=_COLUMN, description="Column of the answer that `contrast` compares with."
     )
     name: str | None = key(None, accepts=_COLUMN, description="Column of the targets' names in reports.")
+    more: Labels = key(
+        (),
+        accepts="a list of files, such as [more.csv]",
+        description="Files of further targets, every row of them, in the same columns;"
+        " `spex-data extend --targets` adds one.",
+    )
 
 
 class ModelConfig(Section):

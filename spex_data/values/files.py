@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from spex_data.errors import SpexDataError, StoreError
 from spex_data.masks import mask_string, masks_from_strings
@@ -114,34 +115,59 @@ def _with_defaults(long: pa.Table, path: Path) -> pa.Table:
 
 
 def _pivot(long: pa.Table, path: Path) -> ValueTable:
-    data = {name: long[name].to_pylist() for name in long.column_names}
-    targets = tuple(dict.fromkeys(data["target"]))
-    place = {target: column for column, target in enumerate(targets)}
-    rows: dict[tuple[str, str, int, int], int] = {}
-    seen: dict[tuple[str, str, int, str], int] = {}
-    cells: list[tuple[int, int, float]] = []
-    causes: dict[int, str] = {}
-    for mask, role, seed, target, value, cause in zip(
-        *(data[name] for name in long.column_names), strict=True
+    """One row a (mask, role, seed) in the order first seen; a value that stands again begins another row."""
+    masks, roles, targets = (_coded(long[name]) for name in ("mask", "role", "target"))
+    seeds, values = long["seed"].to_numpy(), long["value"].to_numpy(zero_copy_only=False)
+    rows, first = _rows((masks[0], roles[0], seeds), targets[0])
+    table = np.full((len(first), len(targets[1])), np.nan)
+    table[rows, targets[0]] = values
+    causes: list[str | None] = [None] * len(first)
+    for place in np.flatnonzero(
+        pc.not_equal(pc.fill_null(long["cause"], ""), "").to_numpy(zero_copy_only=False)
     ):
-        repeat = seen.get((mask, role, seed, target), 0)
-        seen[(mask, role, seed, target)] = repeat + 1
-        row = rows.setdefault((mask, role, seed, repeat), len(rows))
-        cells.append((row, place[target], np.nan if value is None else value))
-        if cause:
-            causes[row] = cause
-    values = np.full((len(rows), len(targets)), np.nan)
-    for row, column, value in cells:
-        values[row, column] = value
+        causes[rows[place]] = long["cause"][int(place)].as_py()
     try:
-        masks = masks_from_strings([key[0] for key in rows])
+        distinct = masks_from_strings(masks[1])
     except SpexDataError as error:
         raise StoreError(error.what, where=f"{path}, column mask", instead=error.instead) from None
     return ValueTable(
-        targets=targets,
-        masks=masks,
-        roles=tuple(key[1] for key in rows),
-        seeds=np.array([key[2] for key in rows], dtype=np.int64),
-        values=values,
-        causes=tuple(causes.get(row) for row in range(len(rows))),
+        targets=tuple(targets[1]),
+        masks=distinct[masks[0][first]],
+        roles=tuple(roles[1][code] for code in roles[0][first]),
+        seeds=seeds[first].astype(np.int64),
+        values=table,
+        causes=tuple(causes),
     )
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
+    """A column as numbers, and what they stand for in the order first seen."""
+    whole = column.combine_chunks().dictionary_encode()
+    whole = whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole
+    return whole.indices.to_numpy().astype(np.int64), whole.dictionary.to_pylist()
+
+
+def _rows(
+    columns: tuple[NDArray[np.int64], ...], targets: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The row of the pivoted table that each value belongs to, and the first value of each row."""
+    cells = _numbered((*columns, targets))[0]
+    # How often the same cell stood before: sorted by cell, the distance to where its run begins.
+    order = np.argsort(cells, kind="stable")
+    begins = np.r_[True, np.diff(cells[order]) != 0]
+    repeats = np.empty(len(cells), np.int64)
+    repeats[order] = np.arange(len(cells)) - np.flatnonzero(begins)[np.cumsum(begins) - 1]
+    return _numbered((*columns, repeats))
+
+
+def _numbered(columns: tuple[NDArray[np.int64], ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Numbers distinct rows of columns in the order first seen; and where each stands first."""
+    codes = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        distinct, place = np.unique(column, return_inverse=True)
+        codes = np.unique(codes * len(distinct) + place, return_inverse=True)[1].astype(np.int64)
+    _, first, place = np.unique(codes, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    number = np.empty(len(order), np.int64)
+    number[order] = np.arange(len(order))
+    return number[place], first[order]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -16,11 +19,14 @@ from spex_data.errors import StoreError
 
 
 @contextmanager
-def writer_lock(directory: Path) -> Iterator[None]:
+def writer_lock(directory: Path) -> Iterator[str | None]:
     """Holds a run folder for writing; the operating system lets go of it when the holder dies.
 
     Args:
         directory: The run folder.
+
+    Yields:
+        Who held it before and died without letting go; None where the last writer came to an end.
 
     Raises:
         StoreError: Another process holds it (which, on what host, since when), or the folder is read-only.
@@ -43,21 +49,55 @@ def writer_lock(directory: Path) -> Iterator[None]:
             instead="choose another folder with --out",
         ) from error
     try:
+        died = _words(_read(card))
         _write_card(card)
-        yield
+        yield died
     finally:
         card.unlink(missing_ok=True)
         lock.release()
 
 
 def _write_card(card: Path) -> None:
-    since = datetime.now().astimezone().isoformat(timespec="seconds")
-    card.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}))
+    known = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
+    temporary = card.with_suffix(".tmp")
+    temporary.write_text(json.dumps(known))
+    temporary.replace(card)
 
 
 def _holder(card: Path) -> str:
+    """Whoever holds the lock now; a card of one who is dead says nothing about that."""
+    known = _read(card)
+    return "another process" if known is None or _is_dead(known) else str(_words(known))
+
+
+def _read(card: Path) -> dict[str, Any] | None:
     try:
         known = json.loads(card.read_text())
-        return f"process {known['pid']} on {known['host']} since {known['since']}"
-    except (OSError, ValueError, KeyError):
-        return "another process"
+        return known if {"pid", "host", "since"} <= set(known) else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _words(known: dict[str, Any] | None) -> str | None:
+    if known is None:
+        return None
+    command = f" ({known['command']})" if known.get("command") else ""
+    return f"process {known['pid']} on {known['host']} since {known['since']}{command}"
+
+
+def _is_dead(known: dict[str, Any]) -> bool:
+    """Whether the process is known to be gone; of other hosts nothing is known."""
+    if known["host"] != socket.gethostname():
+        return False
+    try:
+        os.kill(int(known["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False

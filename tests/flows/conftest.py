@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.cli import main
 from spex_data.embedded import demo_world
 
 COMMAND = Path(sys.executable).parent / "spex-data"
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +32,23 @@ def plain_run(
     assert done.returncode == 0, done.stderr
     (home / "stdout.txt").write_text(done.stdout)
     return home / "runs" / "tiny"
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path, prefect_server, environment) -> Call:
+    """Runs the command in this process, in an empty folder; (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("SPEX_DATA_CACHE", "COLUMNS"):
+        monkeypatch.setenv(name, environment[name])
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["spex-data", *words])
+        with temporary_settings({PREFECT_API_URL: prefect_server}), pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        return int(stop.value.code or 0), out, err
+
+    return run
 
 
 @pytest.fixture

@@ -60,8 +60,9 @@ class TestRun:
         assert run.data.params["masks.budget"] == "18"
         assert run.data.tags["prefect.flow_run_id"] == execution["prefect_flow_run_id"]
         assert {data.dataset.name for data in run.inputs.dataset_inputs} == {"embedded", "groups"}
-        steps = [point.step for point in client.get_metric_history(run.info.run_id, "value.redundant")]
-        assert steps == list(range(26))
+        assert run.data.tags["prefect.url"].startswith("http")
+        points = client.get_metric_history(run.info.run_id, "fine_tunes")
+        assert [point.step for point in points] == [8, 16, 24, 26]
         children = client.search_runs(
             [run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"
         )

@@ -2,40 +2,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mlflow import MlflowClient
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.cli import main
 from spex_data.models.quiet import quietly
 from spex_data.value_functions import SubsetTraining
 from spex_data.values import ValueStore, read_value_table
 from tests.flows.conftest import study, write_study
 from tests.training.tiny_models import short_of_memory, some_examples, tiny_model
-
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(monkeypatch, capsys, tmp_path, prefect_server, environment) -> Call:
-    """Runs the command in this process, in an empty folder; (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("SPEX_DATA_CACHE", "COLUMNS"):
-        monkeypatch.setenv(name, environment[name])
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["spex-data", *words])
-        with temporary_settings({PREFECT_API_URL: prefect_server}), pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return run
 
 
 def rows(path: Path, lines: list[dict[str, str]]) -> str:
@@ -334,7 +312,9 @@ class TestRecover:
 class TestHelp:
     """Every command says what it does."""
 
-    @pytest.mark.parametrize("command", ["run", "plan", "check", "recover", "show", "report", "ui"])
+    @pytest.mark.parametrize(
+        "command", ["run", "extend", "plan", "check", "recover", "show", "diff", "report", "ui"]
+    )
     def test_a_command_has_help(self, call, command):
         code, out, _ = call(command, "--help")
         assert code == 0

@@ -114,8 +114,16 @@ class TestOneKey:
             ("masks.heldout", -1, "masks.heldout: is -1; write a whole number of at least 0"),
             ("masks.heldout_seeds", 0, "masks.heldout_seeds: is 0; write a whole number of at least 1"),
             ("runner.workers", 0, "runner.workers: is 0; write auto, or a whole number of at least 1"),
-            ("runner.kind", "slurm", 'runner.kind: is "slurm"; write inline, threads or processes'),
-            ("runner", 4, "runner: is 4; write a mapping of kind, workers, threads, chunk"),
+            (
+                "runner.kind",
+                "slurm",
+                'runner.kind: is "slurm"; write inline, threads, processes, dask or ray',
+            ),
+            (
+                "runner",
+                4,
+                "runner: is 4; write a mapping of kind, address, gpus, approve, workers, threads, chunk",
+            ),
             ("tracking.mlflow", "maybe", 'tracking.mlflow: is "maybe"; write true or false'),
             ("report.text", "some", 'report.text: is "some"; write full, ids or none'),
             (

@@ -47,6 +47,16 @@ class TestLoadTargets:
         with pytest.raises(ConfigError, match=r"targets.name: names 'title', .* has text, label, team"):
             load_targets(named, load_examples(study))
 
+    def test_files_of_further_targets_join_and_one_that_is_there_comes_once(self, tmp_path):
+        study = classification(tmp_path, TRAIN[:2])
+        more = tmp_path / "more.jsonl"
+        more.write_text("".join(json.dumps(line) + "\n" for line in TRAIN[1:3]))
+        joined = study.model_copy(update={"targets": study.targets.model_copy(update={"more": (str(more),)})})
+        before, after = (load_targets(one, load_examples(one)) for one in (study, joined))
+        assert after.inputs == (*before.inputs, TRAIN[2]["text"])
+        assert after.ids[:2] == before.ids
+        assert after.select([0, 1]).content_hash == before.content_hash
+
 
 class TestMakeGrouping:
     """Groups are made as the study says."""

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -109,3 +112,38 @@ os.kill(os.getpid(), signal.SIGKILL)
         with ThreadPoolExecutor(1) as pool:
             claims = [pool.submit(claim_device, tmp_path / name, FOUR).result() for name in "ab"]
         assert claims == ["cuda:0", "cuda:0"]
+
+
+WORKER = """
+import multiprocessing, sys, time
+from tasks.workers import end_with_parent
+
+def work():
+    end_with_parent()
+    print(multiprocessing.current_process().pid, flush=True)
+    time.sleep(60)
+
+if __name__ == "__main__":
+    process = multiprocessing.get_context("spawn").Process(target=work)
+    process.start()
+    process.join()
+"""
+
+
+class TestEndWithParent:
+    """A worker does not outlive the run that started it."""
+
+    def test_a_worker_ends_when_its_run_is_killed(self, tmp_path):
+        (tmp_path / "run.py").write_text(WORKER)
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        run = subprocess.Popen(
+            [sys.executable, tmp_path / "run.py"], stdout=subprocess.PIPE, text=True, env=environment
+        )
+        worker = int(run.stdout.readline())
+        run.kill()
+        run.wait()
+        until = time.monotonic() + 30
+        while Path(f"/proc/{worker}").exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not Path(f"/proc/{worker}").exists()
+        run.stdout.close()

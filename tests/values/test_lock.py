@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -54,4 +55,24 @@ class TestWriterLock:
     def test_a_folder_that_cannot_be_made_is_one_clear_message(self, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(StoreError, match="--out"), writer_lock(tmp_path / "file" / "run"):
+            pass
+
+    def test_who_died_holding_it_is_known_to_the_next(self, tmp_path, holder):
+        holder.kill()
+        holder.wait()
+        with writer_lock(tmp_path) as died:
+            assert f"process {holder.pid} on" in died
+        with writer_lock(tmp_path) as died:
+            assert died is None
+
+    def test_a_card_of_one_who_is_dead_does_not_name_the_holder(self, tmp_path, holder):
+        card = json.loads((tmp_path / ".writer.json").read_text())
+        dead = subprocess.Popen([sys.executable, "-c", ""])
+        dead.wait()
+        (tmp_path / ".writer.json").write_text(json.dumps({**card, "pid": dead.pid}))
+        with pytest.raises(StoreError, match="is being written by another process"), writer_lock(tmp_path):
+            pass
+
+    def test_the_command_of_the_holder_is_named(self, tmp_path, holder):
+        with pytest.raises(StoreError, match=r"since \S+ \(-c "), writer_lock(tmp_path):
             pass

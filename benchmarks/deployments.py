@@ -1,0 +1,137 @@
+"""Deployments for real: `prefect deploy --all`, two workers, a run by schedule, and one that starts another.
+
+    python benchmarks/deployments.py [--json FILE]
+
+A Prefect server of its own (SQLite), the deployments of prefect.yaml in this checkout, and a process worker
+for each of the pools gpu and cpu. Then a schedule is added, every minute a small study, and its first run
+waited for; and train/train is run by hand, which starts decode/decode on the other pool.
+Takes some 3 minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.servers import BINARIES, prefect_server, quiet_environment
+
+ROOT = Path(__file__).parents[1]
+SMALL = ("masks.budget=16", "masks.heldout=4", "training.epochs=1", "decoding.method=linear")
+PATIENCE = 420.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="deployments-") as name:
+        home = Path(name)
+        with prefect_server(home) as url:
+            rows = _tried(home, url)
+    if options.json:
+        Path(options.json).write_text(json.dumps(rows, indent=2) + "\n")
+    if any("COMPLETED" not in row["outcome"] for row in rows[1:]):
+        raise SystemExit(1)
+
+
+def _tried(home: Path, url: str) -> list[dict[str, Any]]:
+    env = {**quiet_environment(home), "PREFECT_API_URL": url, "PYTHONPATH": str(ROOT)}
+    started = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "flows.deployments"], env=env, cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+    )
+    deployments = {
+        f"{one['entrypoint'].split(':')[1]}/{one['name']}": one for one in _post(url, "deployments/filter")
+    }
+    rows = [_row("prefect deploy --all", started, ", ".join(sorted(deployments)))]
+    with _worker("gpu", env, home), _worker("cpu", env, home):
+        nightly = deployments["attribution/nightly"]["id"]
+        every_minute = {"active": True, "schedule": {"interval": 60}}
+        every_minute["parameters"] = _parameters(home / "scheduled")
+        (made,) = _post(url, f"deployments/{nightly}/schedules", [every_minute])
+        started = time.perf_counter()
+        run = _ended(url, {"deployments": {"id": {"any_": [nightly]}}}, started)
+        _delete(url, f"deployments/{nightly}/schedules/{made['id']}")
+        rows.append(_row("attribution/nightly, by its schedule", started, _told(run)))
+        started = time.perf_counter()
+        by_hand = {"parameters": {**_parameters(home / "split"), "then": "decode/decode"}}
+        _post(url, f"deployments/{deployments['train/train']['id']}/create_flow_run", by_hand)
+        for name in ("train/train", "decode/decode"):
+            run = _ended(url, {"deployments": {"id": {"any_": [deployments[name]["id"]]}}}, started)
+            rows.append(_row(f"{name}, on pool {run['work_pool_name']}", started, _told(run)))
+    return rows
+
+
+def _parameters(out: Path) -> dict[str, Any]:
+    return {"parameters": {"config": "configs/demo.yaml", "overrides": list(SMALL), "out": str(out)}}
+
+
+def _ended(url: str, which: dict[str, Any], started: float) -> dict[str, Any]:
+    """The first run of those that has ended."""
+    while time.perf_counter() - started < PATIENCE:
+        for run in _post(url, "flow_runs/filter", which):
+            if run["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
+                return run
+        time.sleep(1)
+    raise TimeoutError(which)
+
+
+def _told(run: dict[str, Any]) -> str:
+    by = "by schedule" if run["auto_scheduled"] else "by hand or flow"
+    return f"{run['state_type']}, {run['name']!r}, {by}, {run['total_run_time']:.0f} s"
+
+
+def _row(what: str, started: float, outcome: str) -> dict[str, Any]:
+    seconds = time.perf_counter() - started
+    print(f"{what:<48}{seconds:>7.1f} s   {outcome}", flush=True)
+    return {"what": what, "seconds": seconds, "outcome": outcome}
+
+
+@contextmanager
+def _worker(pool: str, env: dict[str, str], home: Path) -> Iterator[None]:
+    with (home / f"worker-{pool}.log").open("w") as log:
+        command = [BINARIES / "prefect", "worker", "start", "--pool", pool]
+        worker = subprocess.Popen(command, env=env, cwd=home, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            yield
+        finally:
+            worker.terminate()
+            worker.wait(timeout=60)
+
+
+def _post(url: str, path: str, body: Any = None) -> Any:
+    return _asked("POST", f"{url}/{path}", json=body or {}).json()
+
+
+def _delete(url: str, path: str) -> None:
+    _asked("DELETE", f"{url}/{path}")
+
+
+def _asked(method: str, url: str, **more: Any) -> httpx.Response:
+    """The answer; SQLite under load may be locked for a moment (503)."""
+    for pause in (1, 4, 16, None):
+        answer = httpx.request(method, url, timeout=60, **more)
+        if answer.status_code != 503 or pause is None:
+            break
+        time.sleep(pause)
+    answer.raise_for_status()
+    return answer
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    main()

@@ -1,0 +1,35 @@
+"""`spex-data extend`: more masks or more targets for a run that is there."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+
+from flows.environment import require_servers
+
+
+@click.command()
+@click.argument("run_dir", type=click.Path())
+@click.option("--masks", type=click.IntRange(1), help="Training masks in all; those missing are trained.")
+@click.option(
+    "--targets",
+    type=click.Path(),
+    help="File of further targets, in the columns of the training data; measured on the kept adapters.",
+)
+def extend(run_dir: str, masks: int | None, targets: str | None) -> None:
+    """Give a run more masks or more targets; trains or measures only what is missing."""
+    from flows.extension import ExtensionParameters
+    from flows.extension import extend as extension
+
+    parameters = ExtensionParameters(run_dir=run_dir, masks=masks, targets=targets)
+    require_servers(parameters.study())
+    from flows.stopping import result_of
+    from flows.summary import print_summary
+    from flows.terminal import progress_shown
+
+    console = Console()
+    with progress_shown(console):
+        result = result_of(extension(parameters, return_state=True))
+    print_summary(console, result)
+    if result.failed:
+        raise SystemExit(1)

@@ -1,0 +1,62 @@
+"""The CPU half of a study: recover interactions from the values of a run, and write the report.
+
+recover -> report; loads no model, so that a machine without GPUs will do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow, tags
+from prefect.runtime import flow_run
+from pydantic import BaseModel, Field
+
+from flows.attribution import execution
+from spex_data.errors import StoreError
+from spex_data.values import read_value_table, writer_lock
+from tasks.recover import recover
+from tasks.report import report
+from tasks.run_folder import RunFolder
+
+
+class DecodeParameters(BaseModel, frozen=True):
+    """What decoding is asked for; Prefect shows it as a form."""
+
+    directory: str = Field(description="Run folder whose values are decoded, such as runs/demo")
+    method: str | None = Field(default=None, description="Decoder; the study's when empty")
+
+
+def _run_name() -> str:
+    return f"decode: {Path(flow_run.parameters['parameters'].directory).name}"
+
+
+@flow(
+    name="decode",
+    flow_run_name=_run_name,
+    description="Recover which groups interact from the values of a run; write the report. Trains nothing.",
+)
+def decode(parameters: DecodeParameters) -> str:
+    """Decodes what a run has measured; returns its folder.
+
+    Raises:
+        StoreError: The folder holds no run, or one that has not measured everything yet.
+    """
+    folder = RunFolder(Path(parameters.directory))
+    study = folder.read_study()
+    if not folder.values.is_file():
+        raise StoreError(
+            "has no values.parquet yet",
+            where=parameters.directory,
+            instead="let `spex-data run` or the deployment train/train finish, then try again",
+        )
+    directory = str(folder.directory)
+    with (
+        tags("spex-data", study.name),
+        writer_lock(folder.directory),
+        execution(study, folder, stage="decode") as tracked,
+    ):
+        table = read_value_table(folder.values)
+        report(
+            directory, recover(directory, table, tracked, parameters.method or study.decoding.method), tracked
+        )
+    return directory

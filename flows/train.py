@@ -1,0 +1,76 @@
+"""The GPU half of a study: fine-tune and measure; another deployment, on a machine without GPUs, decodes.
+
+prepare -> design -> fine-tune and evaluate, by chunk -> collect -> (start the deployment that decodes)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, tags
+from prefect.client.schemas.objects import State
+from prefect.deployments import run_deployment
+from prefect.runtime import flow_run
+from prefect.states import Cancelled
+from pydantic import BaseModel
+
+from flows.approval import wait_for_approval
+from flows.attribution import AttributionParameters, deadline_of, execution, fine_tune_missing
+from flows.stopping import Stopped
+from spex_data.values import writer_lock
+from tasks.design import design
+from tasks.prepare import prepare
+from tasks.recover import collect
+
+
+class TrainResult(BaseModel, frozen=True):
+    """What training came to.
+
+    Attributes:
+        directory: The run folder, which the decoding deployment reads.
+        fine_tunes: Fine-tunes of the whole plan.
+        reused: How many of them had been measured before.
+        failed: How many of them failed.
+    """
+
+    directory: str
+    fine_tunes: int
+    reused: int
+    failed: int
+
+
+def _run_name() -> str:
+    return f"train: {flow_run.parameters['parameters'].stem}"
+
+
+@flow(
+    name="train",
+    flow_run_name=_run_name,
+    description="Fine-tune LoRA adapters on subsets of the training groups, and measure the targets on them.",
+)
+def train(parameters: AttributionParameters, then: str | None = None) -> TrainResult | State[Any]:
+    """Measures what a study asks for and the run folder's store has not; decodes nothing.
+
+    Args:
+        parameters: The study and where it runs.
+        then: Deployment that decodes afterwards, FLOW/NAME such as decode/decode; empty: none is started.
+    """
+    study = parameters.study()
+    folder = parameters.folder(study)
+    directory, deadline = str(folder.directory.resolve()), deadline_of(study)
+    with tags("spex-data", study.name), writer_lock(folder.directory):
+        folder.claim(study, update=parameters.update)
+        try:
+            with execution(study, folder, stage="train") as tracked:
+                planned = design(directory, prepare(directory, tracked, update=parameters.update), tracked)
+                wait_for_approval(study, folder, planned)
+                failed = fine_tune_missing(study, directory, planned, tracked, deadline)
+                table = collect(directory, failed, tracked)
+        except Stopped as stop:
+            return Cancelled(message=str(stop))
+    if then:
+        # Not waited for: this machine is free for the next study.
+        run_deployment(then, parameters={"parameters": {"directory": directory}}, timeout=0, as_subflow=False)
+    return TrainResult(
+        directory=directory, fine_tunes=planned.total, reused=planned.done, failed=len(table.failed())
+    )

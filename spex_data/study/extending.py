@@ -1,0 +1,61 @@
+"""A study with more masks or more targets: what was measured of it before stays valid."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from spex_data.errors import ConfigError
+from spex_data.study.checks import find_conflicts
+from spex_data.study.config import StudyConfig, sections
+
+
+def extended(
+    study: StudyConfig, n_groups: int, *, budget: int | None = None, targets: str | None = None
+) -> StudyConfig:
+    """The study with a larger budget, or with the targets of a file besides its own.
+
+    Args:
+        study: As it is.
+        n_groups: Number of its groups, which a budget of alpha n log2 n hangs on.
+        budget: Training masks in all; None leaves them.
+        targets: A file of further targets in the columns of the study's data; None adds none.
+
+    Returns:
+        The study; an equal one where it has all of that already.
+
+    Raises:
+        ConfigError: Neither is given, the budget is smaller than the study's, or the file is none.
+    """
+    if budget is None and targets is None:
+        raise ConfigError(
+            "neither --masks nor --targets is given",
+            where="spex-data extend",
+            instead="write --masks N for N training masks in all, or --targets FILE for further targets",
+        )
+    masks, more = study.masks, study.targets.more
+    if budget is not None:
+        before = study.budget(n_groups)
+        if budget < before:
+            raise ConfigError(
+                f"is {budget}, and the run has {before} training masks",
+                where="--masks",
+                instead=f"write the number of masks in all, at least {before}",
+            )
+        masks = masks.model_copy(update={"budget": budget}) if budget > before else masks
+    if targets is not None:
+        path = os.path.normpath(Path.cwd() / Path(targets).expanduser())
+        if not Path(path).is_file():
+            raise ConfigError(
+                f"names {targets}, and there is no such file",
+                where="--targets",
+                instead="give a CSV, JSON lines or Parquet file with the columns of the training data",
+            )
+        more = more if path in more else (*more, path)
+    new = study.model_copy(
+        update={"masks": masks, "targets": study.targets.model_copy(update={"more": more})}
+    )
+    conflicts = find_conflicts({name: getattr(new, name) for name in sections()})
+    if conflicts:
+        raise conflicts[0]
+    return new

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import errno
+from concurrent.futures.process import BrokenProcessPool
+
+import httpx
+import pytest
+from mlflow.exceptions import MlflowException
+from prefect.exceptions import CrashedRun
+
+from flows.faults import explain
+
+
+def raised(cause: Exception, error: Exception) -> Exception:
+    """An error that came from another."""
+    try:
+        raise error from cause
+    except Exception as caught:
+        return caught
+
+
+class TestExplain:
+    """A fault from outside is one message that says what to do; a fault of ours stays what it is."""
+
+    @pytest.mark.parametrize(
+        ("error", "says"),
+        [
+            (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+            (OSError(errno.EFBIG, "File too large"), "the disk is full"),
+            (MlflowException("(sqlite3.OperationalError) database or disk is full"), "the disk is full"),
+            (MlflowException("(sqlite3.OperationalError) database is locked"), "locked by another process"),
+            (MlflowException("API request failed: Max retries exceeded"), "MLflow's store does not answer"),
+            (BrokenProcessPool("A process in the process pool was terminated abruptly"), "a worker died"),
+            (CrashedRun("the task run crashed"), "a worker died"),
+            (httpx.ConnectError("All connection attempts failed"), "Prefect's server does not answer"),
+        ],
+    )
+    def test_it_is_known(self, error, says):
+        told = str(explain(error))
+        assert says in told
+        assert "run the same command again" in told
+
+    def test_it_is_known_from_what_it_came_from(self):
+        error = raised(httpx.ConnectError("refused"), RuntimeError("the flow failed"))
+        assert "Prefect" in str(explain(error))
+
+    @pytest.mark.parametrize(
+        "error", [ZeroDivisionError("division by zero"), KeyError("mask"), ValueError("x")]
+    )
+    def test_a_fault_of_ours_is_not_explained_away(self, error):
+        assert explain(error) is None

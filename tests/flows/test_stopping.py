@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prefect.states import Cancelled, Completed
+
+from flows.stopping import Stopped, result_of, stopped, until
+
+
+def run(durations: list[float], deadline: float | None, *, at_once: int = 1) -> tuple[list[int], float]:
+    """Chunks of given seconds on so many workers; (which were done, when the last one ended)."""
+    now = [0.0]
+
+    def start(chunk: int) -> tuple[int, float]:
+        return chunk, now[0] + durations[chunk]
+
+    def first(begun: list[tuple[int, float]]) -> tuple[tuple[int, float], int]:
+        future = min(begun, key=lambda one: one[1])
+        now[0] = max(now[0], future[1])
+        return future, future[0]
+
+    done = until(deadline, range(len(durations)), start, first, at_once=at_once, clock=lambda: now[0])
+    return list(done), now[0]
+
+
+class TestUntil:
+    """No chunk is begun that would probably end after the deadline, and at least one is done."""
+
+    def test_without_a_deadline_all_are_done(self):
+        assert run([1.0] * 5, None)[0] == [0, 1, 2, 3, 4]
+
+    def test_a_chunk_that_would_end_too_late_is_not_begun(self):
+        assert run([1.0] * 5, 3.5) == ([0, 1, 2], 3.0)
+
+    def test_a_limit_too_short_for_one_chunk_still_does_one(self):
+        assert run([10.0] * 3, 1.0) == ([0], 10.0)
+
+    def test_what_several_workers_have_begun_is_waited_for(self):
+        done, ended = run([1.0, 2.0, 1.0, 2.0, 1.0, 1.0], 3.5, at_once=2)
+        assert done == [0, 1, 2]
+        assert ended == 2.0
+
+    @given(
+        st.lists(st.floats(0.01, 10), min_size=1, max_size=12),
+        st.floats(0, 30),
+        st.integers(1, 4),
+    )
+    def test_chunks_of_equal_length_never_end_after_the_deadline_but_for_the_first(
+        self, durations, deadline, at_once
+    ):
+        equal = [durations[0]] * len(durations)
+        done, ended = run(equal, deadline, at_once=at_once)
+        assert 1 <= len(done) == len(set(done)) <= len(equal)
+        assert ended <= max(deadline, durations[0]) + 1e-9
+
+
+class TestResult:
+    """A flow that its limit of time ended is no failure and no result."""
+
+    def test_a_cancelled_flow_is_stopped_with_its_message(self):
+        words = str(stopped(8, 26, 1.5))
+        with pytest.raises(Stopped, match=r"runner.max_hours = 1.5: 8 of 26 fine-tunes are measured"):
+            result_of(Cancelled(message=words))
+
+    def test_a_completed_flow_gives_its_result(self):
+        assert result_of(Completed(data=3)) == 3

@@ -33,9 +33,9 @@ def fits(source: str, device: str) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not ran_out_of_memory(error):
             raise
+        where_else = "" if device == "cpu" else ", write model.device: cpu"
         raise ModelError(
-            f"does not fit into the memory that is free (it is loaded by way of the CPU, for {device})",
+            f"does not fit into the free memory of {' or '.join(dict.fromkeys(['cpu', device]))}",
             where=source,
-            instead="choose a smaller model, write model.dtype: bfloat16, or free memory on "
-            f"{device if device == 'cpu' else f'the CPU and {device}, or write model.device: cpu'}",
+            instead=f"choose a smaller model, write model.dtype: bfloat16{where_else}, or free some memory",
         ) from error

@@ -174,7 +174,9 @@ class TestRefusals:
 
         home = LlamaForCausalLM if place == "to" else AutoModelForCausalLM
         monkeypatch.setattr(home, place, never)
-        with pytest.raises(ModelError, match=r"does not fit into the memory.*model\.dtype: bfloat16"):
+        with pytest.raises(
+            ModelError, match=r"does not fit into the free memory of cpu; .*model\.dtype: bfloat16"
+        ):
             language_model(llama)
 
     def test_an_encoder_as_a_language_model(self, bert):

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from training import prepared_once, timed
+from training_costs import prepared_once, timed
 from training_ways import Method, by_engine, by_loop
 from training_workloads import SHAPES, Masks, Workload, depths, random_llama
 

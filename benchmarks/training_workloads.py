@@ -111,8 +111,7 @@ def random_llama(
     drawn = make_examples("causal-lm", texts, list(draw.choice(vocabulary(), size=examples)))
     grouping = by_column(drawn.ids, [f"g{row % 16}" for row in range(examples)])
     recipe = LoraRecipe(rank=8, alpha=16, target_modules=("q_proj", "v_proj"), epochs=2)
-    name = f"random {shape}, {examples} x {words} tokens"
-    return Workload(name, base, drawn, grouping, recipe, first_examples(drawn, 4))
+    return Workload(f"random {shape}", base, drawn, grouping, recipe, first_examples(drawn, 4))
 
 
 def first_examples(examples: Examples, count: int) -> Targets:

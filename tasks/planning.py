@@ -71,13 +71,7 @@ def plan_costs(
     average = float(tokens.mean()) if len(tokens) else 0.0
     device = function.base_model.device
     return {
-        "study": study.name,
-        "model": function.base_model.source,
-        "device": device,
-        "dtype": function.base_model.dtype,
-        "examples": len(function.examples),
-        "groups": function.n_groups,
-        "targets": len(function.targets),
+        **_described(study, function),
         "masks": len(drawn.training),
         "heldout_masks": len(drawn.heldout),
         "heldout_seeds": study.masks.heldout_seeds,
@@ -96,6 +90,18 @@ def plan_costs(
         "probed": costs.trained,
         "probe_seconds": spent,
         "clock": "processor" if clock(device) is time.process_time else "wall",
+    }
+
+
+def _described(study: StudyConfig, function: SubsetTraining) -> dict[str, Any]:
+    return {
+        "study": study.name,
+        "model": function.base_model.source,
+        "device": function.base_model.device,
+        "dtype": function.base_model.dtype,
+        "examples": len(function.examples),
+        "groups": function.n_groups,
+        "targets": len(function.targets),
     }
 
 

@@ -1,4 +1,7 @@
-"""How many workers a study's fine-tunes have on this machine, and which device each of them computes on."""
+"""How many workers a study's fine-tunes have on this machine, and which device each of them computes on.
+
+The assignment is tested with devices that are made up; several real ones in one machine are untried.
+"""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from transformers import (
 from spex_data.errors import ModelError
 from spex_data.models.fingerprint import fingerprint
 from spex_data.models.heads import initialise_head
+from spex_data.models.memory import fits, ran_out_of_memory
 from spex_data.models.placement import choose_device, choose_dtype
 from spex_data.models.quiet import quietly
 from spex_data.models.sources import locate
@@ -78,13 +79,13 @@ def load_base_model(
 
     Raises:
         ModelError: If the model cannot be found, read or reached, is quantised, or model or labels do not fit
-            the task.
+            the task or the memory there is.
     """
     _require_labels(task, labels)
     place, precision = choose_device(device), choose_dtype(dtype)
     folder = locate(source)
     _refuse_quantised(folder, source)
-    with quietly():
+    with quietly(), fits(source, place):
         tokenizer = _load_tokenizer(folder, source)
         if task == "classification":
             model, drawn = _load_classifier(folder, source, labels, precision, head_seed)
@@ -94,7 +95,8 @@ def load_base_model(
     model.config.pad_token_id = tokenizer.pad_token_id
     model.eval().requires_grad_(False)
     name = fingerprint(model, tokenizer)
-    cast(torch.nn.Module, model).to(place)
+    with fits(source, place):
+        cast(torch.nn.Module, model).to(place)
     stored = str(model.dtype).removeprefix("torch.")
     return BaseModel(model, tokenizer, task, tuple(labels), name, place, stored, source, drawn)
 
@@ -199,6 +201,8 @@ def _from_pretrained(
             )
         return loaded
     except Exception as error:  # As above: broken files, architectures unknown, sizes that differ.
+        if ran_out_of_memory(error):
+            raise
         raise _unreadable("the model", source, error) from error
 
 

@@ -89,13 +89,7 @@ def recover_values(
     Raises:
         DecodingError: Fewer than 4 training masks have all their values.
     """
-    masks, values = table.aligned("train")
-    if len(masks) < 4:
-        raise DecodingError(
-            f"holds {len(masks)} training masks with all their values",
-            where="values",
-            instead="measure more masks (at least 4; n + 2 for n groups is the least that says something)",
-        )
+    masks, values = _training_rows(table)
     # what predicts best may hold larger sets than are reported; sets of 3 are looked for in any case
     limit = max_order if max_order > _LOOKED_FOR else None
     decoded = decoder(method, max_order=limit, seed=seed).decode(
@@ -124,3 +118,14 @@ def recover_values(
         interactions=interactions,
         judged=faithfulness_document(study=study_name, target_names=table.targets, faithfulness=judged),
     )
+
+
+def _training_rows(table: ValueTable) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    masks, values = table.aligned("train")
+    if len(masks) < 4:
+        raise DecodingError(
+            f"holds {len(masks)} training masks with all their values",
+            where="values",
+            instead="measure more masks (at least 4; n + 2 for n groups is the least that says something)",
+        )
+    return masks, values

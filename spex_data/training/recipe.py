@@ -27,7 +27,8 @@ class LoraRecipe:
     """All that decides an adapter besides the base model, the seed and the present examples.
 
     The adapted layer computes W x + s B A x, s = alpha / r, or alpha / sqrt(r) with `rslora`; there is no
-    dropout (Hu et al. 2021, section 4.1).
+    dropout (Hu et al. 2021, section 4.1). Nor is there a choice of torch.compile: it paid nowhere that it was
+    measured (figures in `training.engine`).
 
     Args:
         rank: Rank r of the adapters.

@@ -16,6 +16,7 @@ from spex_data.models import BaseModel
 from spex_data.training.adapter_bank import AdapterBank
 from spex_data.training.adapters import peft_config_json
 from spex_data.training.encoding import encode_examples
+from spex_data.training.engine.memory import fitting
 from spex_data.training.engine.passes import PreparedExamples, prepare_examples, train_in_passes
 from spex_data.training.engine.training import Trained
 from spex_data.training.peft_model import adapter_state
@@ -64,19 +65,16 @@ def train_adapters(
             even one adapter fits into memory.
     """
     chosen = as_masks(masks, n_groups=grouping.n_groups)
-    seeds = np.broadcast_to(np.asarray(seed, dtype=np.int64), (len(chosen),)).copy()
     if not len(chosen):
         raise TrainingError("there are no masks to train on", where="masks", instead="give at least one")
-    sites, present = find_sites(base_model, recipe), grouping.present(chosen)
+    seeds = np.broadcast_to(np.asarray(seed, dtype=np.int64), (len(chosen),)).copy()
+    present, each = grouping.present(chosen), seeds.tolist()
     if engine == "reference":
-        encode_examples(base_model, examples)  # for what it refuses; the reference reads them in its own way
-        trained = _one_by_one(base_model, examples, present, recipe, seeds.tolist())
+        trained = _one_by_one(base_model, examples, present, recipe, each)
     else:
-        prepared = prepared or prepare_examples(base_model, examples, recipe)
-        if (prepared.examples.ids, prepared.sites) != (examples.ids, sites):
-            raise TrainingError("are of other examples or another recipe", where="the prepared examples")
-        trained = train_in_passes(base_model, prepared, present, recipe, seeds.tolist(), adapters_per_pass)
-    config = peft_config_json(base_model, recipe, sites)
+        prepared = _checked(base_model, examples, recipe, prepared)
+        trained = train_in_passes(base_model, prepared, present, recipe, each, adapters_per_pass)
+    config = peft_config_json(base_model, recipe, find_sites(base_model, recipe))
     return AdapterBank(
         recipe,
         base_model.fingerprint,
@@ -90,6 +88,16 @@ def train_adapters(
     )
 
 
+def _checked(
+    base: BaseModel, examples: Examples, recipe: LoraRecipe, prepared: PreparedExamples | None
+) -> PreparedExamples:
+    if prepared is None:
+        return prepare_examples(base, examples, recipe)
+    if (prepared.examples.ids, prepared.sites) != (examples.ids, find_sites(base, recipe)):
+        raise TrainingError("are of other examples or another recipe", where="the prepared examples")
+    return prepared
+
+
 def _one_by_one(
     base: BaseModel,
     examples: Examples,
@@ -97,10 +105,12 @@ def _one_by_one(
     recipe: LoraRecipe,
     seeds: list[int],
 ) -> Trained:
+    find_sites(base, recipe)  # for what these two refuse; the reference reads both in its own way
+    encode_examples(base, examples)
     states: list[dict[str, torch.Tensor]] = []
     losses, causes = np.full(len(seeds), np.nan), [None] * len(seeds)  # type: tuple[NDArray, list[str | None]]
     plain = plain_examples(base, examples)
-    with plain_adapter(base, recipe) as model:
+    with fitting(), plain_adapter(base, recipe) as model:
         for row, seed in enumerate(seeds):
             try:
                 losses[row] = finetune_one(model, base, plain, present[row], recipe, seed)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spex_data.evaluation import evaluate_targets
 from spex_data.training import AdapterBank, finetune_one, plain_adapter, plain_examples
 from spex_data.training.costs import ProbedCosts, WayCosts
+from spex_data.training.engine.memory import fitting
 from spex_data.training.engine.passes import PreparedExamples, train_in_passes
 from spex_data.training.engine.probe import clock, shortened, trained_tokens, whole_training
 from spex_data.training.recipe import LoraRecipe
@@ -59,7 +60,7 @@ def probe_costs(
     measuring = (now() - started) / len(bank)
     worker_bytes = _peak_bytes(base.device)
     examples = plain_examples(base, function.examples)
-    with plain_adapter(base, recipe) as model:
+    with fitting(), plain_adapter(base, recipe) as model:
 
         def by_loop(kept: NDArray[np.bool_], few: LoraRecipe) -> None:
             finetune_one(model, base, examples, kept[0], few, 0)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, LlamaForCausalLM
 from transformers.utils import logging
 
 from spex_data.errors import ModelError
@@ -162,6 +163,21 @@ class TestRefusals:
             language_model(llama, dtype="fp16")
         with pytest.raises(ModelError, match="no such device here; write auto, or one of cpu"):
             language_model(llama, device="cuda:99")
+
+    @pytest.mark.parametrize(
+        "error", [torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+    )
+    @pytest.mark.parametrize("place", ["from_pretrained", "to"])
+    def test_a_model_that_the_memory_does_not_hold(self, llama, monkeypatch, error, place):
+        def never(*_, **__):
+            raise error
+
+        home = LlamaForCausalLM if place == "to" else AutoModelForCausalLM
+        monkeypatch.setattr(home, place, never)
+        with pytest.raises(
+            ModelError, match=r"does not fit into the free memory of cpu; .*model\.dtype: bfloat16"
+        ):
+            language_model(llama)
 
     def test_an_encoder_as_a_language_model(self, bert):
         with pytest.raises(ModelError, match="is no causal language model: its checkpoint lacks cls"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,14 @@ import torch
 from numpy.typing import NDArray
 
 from spex_data.models import BaseModel
+from spex_data.training.engine.attention import few_queries, few_queries_do
+from spex_data.training.engine.frozen import FrozenOutputs, PlacesNow, compute_outputs, given_outputs
 from spex_data.training.engine.narrowing import (
     ScoredPositions,
     narrowed,
     pooled_positions,
     positionwise_modules,
+    spoilable_layers,
 )
 from spex_data.training.engine.prefix import FrozenPrefix, compute_prefix, skipping
 from spex_data.training.engine.segments import make_segments
@@ -35,13 +39,17 @@ class PreparedSequences:
     Attributes:
         table: The sequences.
         prefix: Their hidden states below the first adapted block, where there is anything below it.
+        outputs: What layers give that no adapter reaches the input of, where that fits into memory.
         narrow: Names of the modules that need only see the scored positions, which for a classifier are
             those that its logits hang on.
+        few_queries: Whether the last block's attention is needed at the scored positions alone.
     """
 
     table: SequenceTable
     prefix: FrozenPrefix | None
+    outputs: FrozenOutputs | None
     narrow: tuple[str, ...]
+    few_queries: bool
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ class StackedModel:
     stack: AdapterStack
     prepared: PreparedSequences
     positions: ScoredPositions = field(default_factory=ScoredPositions)
+    tokens: PlacesNow = field(default_factory=PlacesNow)
     hidden: list[torch.Tensor] = field(default_factory=list)
 
     def scored(self, rows: NDArray[np.int64], owners: NDArray[np.int64]) -> Scored:
@@ -80,36 +89,61 @@ class StackedModel:
         inputs = model_inputs(self.base, table, rows)
         self.stack.rows.segments = make_segments(owners, len(self.stack), device)
         longest = inputs["input_ids"].shape[1]
-        if self.prepared.prefix is not None:
-            self.hidden[:] = [self.prepared.prefix.of(rows, longest, device)]
         sizes = table.sizes[rows]
         which = np.repeat(np.arange(len(rows)), sizes)
         within = np.arange(len(which)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         move = lambda array: torch.from_numpy(array).to(device)  # noqa: E731
-        self.positions.places = move(which * longest + table.starts[rows][which] + within)
+        at = table.starts[rows][which] + within
+        self.positions.places = move(which * longest + at)
         self.positions.segments = make_segments(owners[which], len(self.stack), device)
+        if self.prepared.few_queries:
+            each = np.minimum(np.arange(sizes.max()), sizes[:, None] - 1)
+            starts = np.arange(len(rows)) * longest + table.starts[rows]
+            self.positions.by_row = move(starts[:, None] + each)
+            even = bool((sizes == sizes[0]).all())
+            self.positions.of_row = None if even else move(which * sizes.max() + within)
+        self._place(rows, longest, table.offsets[rows][which] + at)
         logits = self.base.model(**inputs).logits
         answers = move(table.answers[rows[which], within])
         return Scored(logits[:, 0] if table.causal else logits, answers, which)
+
+    def _place(self, rows: NDArray[np.int64], longest: int, scored: NDArray[np.int64]) -> None:
+        """Looks up what all adapters share of the rows, and says where more of it stands."""
+        offsets = self.prepared.table.offsets
+        places = np.minimum(offsets[rows][:, None] + np.arange(longest), offsets[rows + 1][:, None] - 1)
+        whole = torch.from_numpy(places.ravel()).to(self.base.device)
+        if self.prepared.prefix is not None:
+            self.hidden[:] = [self.prepared.prefix.at(whole, (len(rows), longest))]
+        self.tokens.shape, self.tokens.whole = (len(rows), longest), whole
+        self.tokens.scored = torch.from_numpy(scored).to(self.base.device)
 
 
 def prepare_sequences(base: BaseModel, sites: AdapterSites, sequences: Sequences) -> PreparedSequences:
     """Computes once what all adapters share of some sequences."""
     table = make_table(base, sequences)
-    prefix = compute_prefix(base, sites, table, lambda rows: model_inputs(base, table, rows))
-    few = np.unique(np.linspace(0, len(table.lengths) - 1, _PROBE_ROWS).astype(np.int64))
-    inputs = model_inputs(base, table, few)
+    ask = partial(model_inputs, base, table)
+    prefix = compute_prefix(base, sites, table, ask)
+    outputs = compute_outputs(base, sites, table, prefix, ask)
+    spread = np.linspace(0, len(table.lengths) - 1, _PROBE_ROWS - 1).astype(np.int64)
+    few = np.union1d(spread, (table.starts if table.causal else table.lengths).argmax())
+    inputs = ask(few)
     if not table.causal:
         pooled = pooled_positions(base, sites, inputs, table.lengths[few])
         if pooled is None:
-            return PreparedSequences(table, prefix, ())
+            return PreparedSequences(table, prefix, outputs, (), False)
         table = replace(
             table, starts=np.zeros_like(table.lengths) if pooled == "first" else table.lengths - 1
         )
     length = inputs["input_ids"].shape[1]
     places = np.arange(len(few)) * length + table.starts[few]
     scored = ScoredPositions(torch.from_numpy(places).to(base.device))
-    return PreparedSequences(table, prefix, positionwise_modules(base, sites, inputs, scored))
+    parts = positionwise_modules(base, sites, inputs, scored)
+    # Where a row has nothing before what is scored, nothing there can be seen to matter.
+    if length == 1 or (table.causal and not table.starts[few].any()):
+        return PreparedSequences(table, prefix, outputs, parts, False)
+    layers = spoilable_layers(base, sites, inputs, scored, parts)
+    few_do = few_queries_do(base, sites, inputs, scored)
+    return PreparedSequences(table, prefix, outputs, (*parts, *layers), few_do)
 
 
 def model_inputs(base: BaseModel, table: SequenceTable, rows: NDArray[np.int64]) -> dict[str, Any]:
@@ -143,4 +177,7 @@ def stacked_model(
         on.enter_context(installed(stack, base, recipe, sites))
         on.enter_context(narrowed(base, prepared.narrow, model.positions, stack.rows))
         on.enter_context(skipping(base, sites, prepared.prefix, lambda: model.hidden[0]))
+        on.enter_context(given_outputs(base, prepared.outputs, model.tokens))
+        if prepared.few_queries:
+            on.enter_context(few_queries(base, sites, model.positions))
         yield model

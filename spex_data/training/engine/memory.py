@@ -1,24 +1,34 @@
-"""Memory: how much there is, what one adapter takes of it, and whether it was what ran out."""
+"""Memory: how much there is, what one adapter takes of it, and what is said when it is too little."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
 
 from spex_data.errors import TrainingError
+from spex_data.models.memory import ran_out_of_memory
 
 _CGROUP = Path("/sys/fs/cgroup")
 _COPIES = 6
 """Parameters, their gradient twice, two moments of AdamW, and the copy that is handed back."""
 
 
-def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out."""
-    # A CPU's allocator has no error of its own.
-    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return known or "can't allocate memory" in str(error)
+@contextmanager
+def fitting() -> Iterator[None]:
+    """Says in our own words when memory runs out in work that cannot be cut any smaller.
+
+    Raises:
+        TrainingError: Memory ran out.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out_of_memory(error):
+            raise
+        raise nothing_fits() from error
 
 
 def forget_cached() -> None:

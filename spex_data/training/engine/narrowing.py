@@ -1,7 +1,9 @@
-"""Computing what follows the last attention only at the positions that are scored.
+"""Computing of the last block what only the scored positions need at these alone.
 
 After the last block's attention every position goes its own way, so its feed-forward part need not see the
-others. Which modules work position by position is found out by trying, and what comes out is compared.
+others; nor need the projections to the attention's queries and of its output. Which modules work position by
+position is found out by trying, and what comes out is compared; which linear layers are needed at the scored
+positions alone, by spoiling the others.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from transformers.pytorch_utils import Conv1D
 
 from spex_data.models import BaseModel
 from spex_data.training.engine.segments import Segments
@@ -29,12 +32,16 @@ class ScoredPositions:
     """Which positions of a pass are scored; set before every pass.
 
     Attributes:
-        places: int64[P], row * length + position.
+        places: int64[P], row * length + position, ascending.
         segments: The same positions by adapter.
+        by_row: int64[R, most], the places of each row, filled up with copies of its last; None = unknown.
+        of_row: int64[P], which of these each position is; None when no row is filled up.
     """
 
     places: torch.Tensor | None = None
     segments: Segments | None = None
+    by_row: torch.Tensor | None = None
+    of_row: torch.Tensor | None = None
 
     def take(self, states: torch.Tensor) -> torch.Tensor:
         """[R, T, f] -> [P, 1, f]: every scored position as a row of its own."""
@@ -127,6 +134,37 @@ def pooled_positions(
     return "last" if (used == (places == lengths[:, None] - 1)).all() else None
 
 
+@torch.no_grad()
+def spoilable_layers(
+    base: BaseModel,
+    sites: AdapterSites,
+    inputs: dict[str, Any],
+    scored: ScoredPositions,
+    known: Sequence[str],
+) -> tuple[str, ...]:
+    """Names of the last block's linear layers of which the logits need the scored positions alone.
+
+    With one layer's outputs at the other positions no numbers, the scored logits must still be numbers:
+    whatever takes part in them, with a weight of zero even, spoils them.
+
+    Args:
+        base: A model without adapters.
+        sites: Names its blocks.
+        inputs: What to try with: int64[R, T].
+        scored: One position of each row, that is not the only one there.
+        known: Modules that need not be looked into.
+    """
+    block = f"{sites.blocks[-1]}."
+    linear = [
+        (name, module)
+        for name, module in base.model.named_modules()
+        if name.startswith(block)
+        and isinstance(module, nn.Linear | Conv1D)
+        and not any(name == other or name.startswith(f"{other}.") for other in known)
+    ]
+    return tuple(name for name, module in linear if _may_be_spoilt(base, module, inputs, scored))
+
+
 @contextmanager
 def narrowed(
     base: BaseModel, modules: Sequence[str], now: ScoredPositions, rows: Any = None
@@ -160,6 +198,29 @@ def narrowed(
             hooks.callback(module.register_forward_pre_hook(enter).remove)
             hooks.callback(module.register_forward_hook(leave).remove)
         yield
+
+
+def _may_be_spoilt(
+    base: BaseModel, module: nn.Module, inputs: dict[str, Any], scored: ScoredPositions
+) -> bool:
+    shape, places = inputs["input_ids"].shape, scored.places
+    assert places is not None
+    calls: list[bool] = []
+
+    def spoil(_: nn.Module, __: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
+        calls.append(output.ndim == 3 and output.shape[:2] == shape)
+        if not calls[-1]:
+            return output
+        spoilt = torch.full_like(output, torch.nan).flatten(0, 1)
+        return spoilt.index_copy(0, places, scored.take(output)[:, 0]).view(output.shape)
+
+    hook = module.register_forward_hook(spoil)
+    try:
+        logits = base.model(**inputs).logits
+    finally:
+        hook.remove()
+    logits = scored.take(logits) if base.task == "causal-lm" else logits
+    return calls == [True] and bool(logits.isfinite().all())
 
 
 def _is_positionwise(block: nn.Module, name: str, call: _Call, scored: ScoredPositions) -> bool:

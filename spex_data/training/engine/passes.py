@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from spex_data.data import Examples
 from spex_data.models import BaseModel
+from spex_data.models.memory import ran_out_of_memory
 from spex_data.models.quiet import quietly
 from spex_data.training.encoding import EncodedExamples, encode_examples
 from spex_data.training.engine.forward import PreparedSequences, prepare_sequences
-from spex_data.training.engine.memory import forget_cached, nothing_fits, ran_out_of_memory
+from spex_data.training.engine.memory import fitting, forget_cached, nothing_fits
 from spex_data.training.engine.training import PassShape, Trained, train_stack
 from spex_data.training.engine.trial import require_rows_in_order
 from spex_data.training.recipe import LoraRecipe
@@ -58,7 +59,7 @@ def prepare_examples(base: BaseModel, examples: Examples, recipe: LoraRecipe) ->
     """
     sites = find_sites(base, recipe)
     encoded = encode_examples(base, examples)
-    with quietly():
+    with quietly(), fitting():
         sequences = prepare_sequences(base, sites, encoded)
         require_rows_in_order(base, recipe, sites, sequences)
     return PreparedExamples(encoded, sites, sequences)

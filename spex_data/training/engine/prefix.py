@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from spex_data.models import BaseModel
-from spex_data.training.engine.memory import forget_cached, nothing_fits, ran_out_of_memory
+from spex_data.models.memory import ran_out_of_memory
+from spex_data.training.engine.memory import forget_cached, nothing_fits
 from spex_data.training.engine.tables import SequenceTable, cut_into_passes
 from spex_data.training.sites import AdapterSites
 
@@ -23,8 +24,12 @@ MEMORY_BUDGET = 2 * 2**30
 _PASS_TOKENS = 4096
 
 
-class _Reached(Exception):
-    """The first adapted block was reached."""
+Inputs = Callable[[NDArray[np.int64]], dict[str, Any]]
+"""Gives what the model is called with for some rows."""
+
+
+class Reached(Exception):
+    """The model has come as far as it needs to."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,12 @@ class FrozenPrefix:
         """float[len(rows), length, width], filled up with copies of each sequence's last state."""
         starts, ends = self.offsets[rows], self.offsets[rows + 1]
         places = np.minimum(starts[:, None] + np.arange(length), ends[:, None] - 1)
-        chosen = self.hidden.index_select(0, torch.from_numpy(places.ravel()).to(self.hidden.device))
-        return chosen.view(len(rows), length, -1).to(device)
+        return self.at(torch.from_numpy(places.ravel()).to(device), (len(rows), length))
+
+    def at(self, places: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+        """float[*shape, width], the states of some tokens, on the device of `places`."""
+        chosen = self.hidden.index_select(0, places.to(self.hidden.device)).to(places.device)
+        return chosen.view(*shape, -1)
 
 
 @torch.no_grad()
@@ -54,7 +63,7 @@ def compute_prefix(
     base: BaseModel,
     sites: AdapterSites,
     table: SequenceTable,
-    inputs: Callable[[NDArray[np.int64]], dict[str, torch.Tensor]],
+    inputs: Inputs,
     budget: int = MEMORY_BUDGET,
 ) -> FrozenPrefix | None:
     """The prefix of all sequences of a table; None when the first block is adapted.
@@ -74,39 +83,60 @@ def compute_prefix(
 
     def keep(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         seen["hidden"] = args[0] if args else kwargs["hidden_states"]
-        raise _Reached
+        raise Reached
 
     hooks = [
         block.register_forward_pre_hook(keep, with_kwargs=True),
         before.register_forward_hook(lambda _, __, output: seen.update(in_tuple=isinstance(output, tuple))),
     ]
-    offsets = np.concatenate([[0], np.cumsum(table.lengths)])
-    hidden: torch.Tensor | None = None
+    offsets = table.offsets
+    hidden: list[torch.Tensor] = []
+
+    def fill(rows: NDArray[np.int64]) -> None:
+        states = seen["hidden"]
+        if not hidden:
+            hidden.append(room(int(offsets[-1]), states, budget))
+        for row, state in zip(rows, states, strict=True):
+            hidden[0][offsets[row] : offsets[row + 1]] = state[: table.lengths[row]]
+
     try:
-        waiting = cut_into_passes(table.lengths, cost=0.0, most=_PASS_TOKENS)
-        while waiting:
-            rows = waiting.pop()
-            try:
-                with suppress(_Reached):
-                    base.model(**inputs(rows))
-            except (RuntimeError, MemoryError) as error:
-                if not ran_out_of_memory(error):
-                    raise
-                if len(rows) == 1:
-                    raise nothing_fits() from error
-                forget_cached()
-                waiting += np.array_split(rows, 2)
-                continue
-            states = seen["hidden"]
-            if hidden is None:
-                hidden = _room(int(offsets[-1]), states, budget)
-            for row, state in zip(rows, states, strict=True):
-                hidden[offsets[row] : offsets[row + 1]] = state[: table.lengths[row]]
+        for_all_rows(table, lambda rows: base.model(**inputs(rows)), fill)
     finally:
         for hook in hooks:
             hook.remove()
-    assert hidden is not None
-    return FrozenPrefix(hidden, offsets, bool(seen["in_tuple"]))
+    return FrozenPrefix(hidden[0], offsets, bool(seen["in_tuple"]))
+
+
+def for_all_rows(
+    table: SequenceTable,
+    run: Callable[[NDArray[np.int64]], Any],
+    keep: Callable[[NDArray[np.int64]], None],
+) -> None:
+    """Runs the model over all sequences, until `Reached` in each pass, in smaller passes if memory runs out.
+
+    Args:
+        table: The sequences.
+        run: Runs it over some rows.
+        keep: Called after each pass.
+
+    Raises:
+        TrainingError: Not even one row fits.
+    """
+    waiting = cut_into_passes(table.lengths, cost=0.0, most=_PASS_TOKENS)
+    while waiting:
+        rows = waiting.pop()
+        try:
+            with suppress(Reached):
+                run(rows)
+        except (RuntimeError, MemoryError) as error:
+            if not ran_out_of_memory(error):
+                raise
+            if len(rows) == 1:
+                raise nothing_fits() from error
+            forget_cached()
+            waiting += np.array_split(rows, 2)
+        else:
+            keep(rows)
 
 
 @contextmanager
@@ -134,7 +164,7 @@ def skipping(
         yield
 
 
-def _room(n_tokens: int, like: torch.Tensor, budget: int) -> torch.Tensor:
+def room(n_tokens: int, like: torch.Tensor, budget: int) -> torch.Tensor:
     """An empty float[n_tokens, width]: beside the model, or in a file when it is larger than the budget."""
     shape = (n_tokens, like.shape[-1])
     size = n_tokens * like.shape[-1] * like.element_size()

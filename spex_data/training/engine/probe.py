@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from spex_data.models import BaseModel
-from spex_data.training.engine.memory import bytes_of_an_adapter, forget_cached, free_bytes, ran_out_of_memory
+from spex_data.models.memory import ran_out_of_memory
+from spex_data.training.engine.memory import bytes_of_an_adapter, forget_cached, free_bytes
 from spex_data.training.engine.passes import PreparedExamples, pass_shape
 from spex_data.training.engine.stack import make_stack
 from spex_data.training.engine.training import train_stack
@@ -49,7 +50,7 @@ class PassChoice:
 
     Attributes:
         adapters_per_pass: The choice.
-        timings: What was measured, smallest pass first.
+        timings: What was measured, smallest pass first; nothing where memory ran out with one adapter.
         ended: Why no larger pass was tried: "slower", "memory" or "largest".
     """
 
@@ -80,20 +81,20 @@ def probe_pass_size(
     Returns:
         The smallest pass that is about as fast as the fastest.
     """
-    slots = _enough_slots(base, prepared, present, recipe)
     free = free_bytes(base.device)
     one = make_stack(base, recipe, prepared.sites, 1).matrix
     each = bytes_of_an_adapter(one.numel(), one.dtype)
     timings: list[PassTiming] = []
-    ended = "largest"
+    slots, ended = 0, "largest"
     for size in _sizes(most):
         if timings and free is not None and size * each > _SHARE_OF_MEMORY * share * free:
             ended = "memory"
             break
         try:
+            slots = slots or _enough_slots(base, prepared, present, recipe)
             timing = _timing(base, prepared, present, recipe, size, slots)
         except (RuntimeError, MemoryError) as error:
-            if not ran_out_of_memory(error) or not timings:
+            if not ran_out_of_memory(error):
                 raise
             forget_cached()
             ended = "memory"
@@ -102,6 +103,9 @@ def probe_pass_size(
         if timing.microseconds_per_token > _WORSE * min(t.microseconds_per_token for t in timings):
             ended = "slower"
             break
+    if not timings:
+        # Training goes on with fewer tokens to a pass, and says so when not even one row fits.
+        return PassChoice(1, (), ended)
     best = min(timing.microseconds_per_token for timing in timings)
     chosen = next(timing for timing in timings if timing.microseconds_per_token <= _AS_GOOD * best)
     return PassChoice(chosen.adapters, tuple(timings), ended)

@@ -7,10 +7,10 @@ import torch
 
 from spex_data.errors import TrainingError
 from spex_data.models import BaseModel
+from spex_data.models.memory import ran_out_of_memory
 from spex_data.models.quiet import quietly
 from spex_data.training.adapter_bank import AdapterBank
 from spex_data.training.engine.forward import PreparedSequences, prepare_sequences, stacked_model
-from spex_data.training.engine.memory import ran_out_of_memory
 from spex_data.training.engine.passes import fewer_tokens, pass_shape
 from spex_data.training.engine.stack import AdapterStack, fill, make_stack
 from spex_data.training.engine.tables import Sequences, cut_into_passes

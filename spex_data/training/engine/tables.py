@@ -49,6 +49,11 @@ class SequenceTable:
     sizes: NDArray[np.int64]
     answers: NDArray[np.int64]
 
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """int64[n + 1], where each sequence begins when they stand one after the other."""
+        return np.concatenate([[0], np.cumsum(self.lengths)])
+
 
 def make_table(base: BaseModel, sequences: Sequences) -> SequenceTable:
     """The table of some sequences.

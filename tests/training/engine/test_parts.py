@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,10 @@ from hypothesis import strategies as st
 from spex_data.errors import TrainingError
 from spex_data.training import encode_examples
 from spex_data.training.engine import prefix as prefixes
+from spex_data.training.engine.attention import few_queries
 from spex_data.training.engine.forward import model_inputs, prepare_sequences
+from spex_data.training.engine.frozen import compute_outputs
+from spex_data.training.engine.narrowing import ScoredPositions
 from spex_data.training.engine.optimiser import StackedOptimiser
 from spex_data.training.engine.segments import make_segments
 from spex_data.training.engine.tables import cut_into_passes, make_table
@@ -17,6 +22,7 @@ from spex_data.training.engine.trial import require_rows_in_order
 from spex_data.training.sites import find_sites
 from tests.training.tiny_models import CAUSAL, CLASSIFIERS, quick_recipe, some_examples, tiny_model
 
+LLAMA = ["post_attention_layernorm", "mlp", "self_attn.q_proj", "self_attn.o_proj"]
 owners_of_items = st.lists(st.integers(0, 5), min_size=1, max_size=30).map(sorted).map(np.array)
 
 
@@ -138,25 +144,106 @@ class TestPrefix:
         assert prepared.prefix is None
 
 
+PROJECTIONS = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]
+
+
+def frozen(base, layers, **choices):
+    """(sites, table, outputs) of some examples."""
+    sites = find_sites(base, quick_recipe(layers=layers))
+    table = make_table(base, encode_examples(base, some_examples(base.task)))
+    ask = partial(model_inputs, base, table)
+    prefix = prefixes.compute_prefix(base, sites, table, ask)
+    return sites, table, compute_outputs(base, sites, table, prefix, ask, **choices)
+
+
+class TestFrozenOutputs:
+    """What no adapter reaches the input of in the first adapted block is computed once."""
+
+    @pytest.mark.parametrize(
+        ("kind", "names"),
+        [
+            ("llama", PROJECTIONS),
+            ("qwen2", PROJECTIONS),
+            ("gpt2", ["attn.c_attn"]),
+            ("bert", [f"attention.self.{name}" for name in ("query", "key", "value")]),
+            ("llama-classifier", PROJECTIONS),
+        ],
+    )
+    @pytest.mark.parametrize("layers", ["last-1", "all"])
+    def test_it_is_what_the_layers_give_in_the_whole_model(self, kind, names, layers):
+        base = tiny_model(kind, n_layers=3)
+        sites, table, outputs = frozen(base, layers)
+        block = f"{sites.blocks[sites.first]}."
+        assert [name.removeprefix(block) for name in outputs.tensors] == names
+        for name, tensor in outputs.tensors.items():
+            seen = []
+            hook = base.model.get_submodule(name).register_forward_hook(
+                lambda *call, to=seen: to.append(call)
+            )
+            for row in range(len(table.lengths)):
+                base.model(**model_inputs(base, table, np.array([row])))
+            hook.remove()
+            torch.testing.assert_close(tensor, torch.cat([output[0] for _, _, output in seen]))
+
+    def test_there_is_none_where_memory_is_short(self):
+        assert frozen(tiny_model(), "all", budget=1000)[2] is None
+
+    def test_a_layer_that_is_called_twice_is_computed_every_time(self):
+        base = tiny_model()
+        value = base.model.model.layers[0].self_attn.v_proj
+        plain = value.forward
+        value.forward = lambda hidden: plain(hidden) + (value(hidden * 0) if hidden.any() else 0)
+        outputs = frozen(base, "all")[2]
+        assert [name.rpartition(".")[2] for name in outputs.tensors] == ["q_proj", "k_proj"]
+
+
+class TestFewQueries:
+    """The last block attends from the scored positions alone, and nothing else changes."""
+
+    @pytest.mark.parametrize("kind", CAUSAL)
+    def test_scored_positions_get_what_full_attention_gives_them(self, kind):
+        base = tiny_model(kind, dtype=torch.float64)
+        table = make_table(base, encode_examples(base, some_examples()))
+        sites = find_sites(base, quick_recipe())
+        inputs = model_inputs(base, table, np.arange(3))
+        length = inputs["input_ids"].shape[1]
+        by_row = torch.tensor([[0, 1], [2, 2], [1, 3]]) + torch.arange(3)[:, None] * length
+        of_row = torch.tensor([0, 1, 2, 4, 5])
+        positions = ScoredPositions(by_row.flatten()[of_row], None, by_row, of_row)
+        whole = positions.take(base.model(**inputs).logits)
+        with few_queries(base, sites, positions):
+            few = base.model(**inputs).logits
+        torch.testing.assert_close(positions.take(few), whole, rtol=0, atol=1e-12)
+        assert (few - base.model(**inputs).logits).abs().max() > 0.1
+        assert base.model.config._attn_implementation == "sdpa"
+
+    def test_another_attention_than_the_scaled_dot_product_is_left_alone(self):
+        base = tiny_model()
+        base.model.config._attn_implementation = "eager"
+        with few_queries(base, find_sites(base, quick_recipe()), ScoredPositions()):
+            assert base.model.config._attn_implementation == "eager"
+
+
 class TestNarrowing:
     """After the last attention only scored positions are computed."""
 
     @pytest.mark.parametrize(
         ("kind", "names"),
         [
-            ("llama", ["model.layers.1.post_attention_layernorm", "model.layers.1.mlp"]),
-            ("qwen2", ["model.layers.1.post_attention_layernorm", "model.layers.1.mlp"]),
-            ("gpt2", ["transformer.h.1.ln_2", "transformer.h.1.mlp"]),
-            ("bert", ["bert.encoder.layer.1.intermediate", "bert.encoder.layer.1.output"]),
-            ("llama-classifier", ["model.layers.1.post_attention_layernorm", "model.layers.1.mlp"]),
+            ("llama", LLAMA),
+            ("qwen2", LLAMA),
+            ("gpt2", ["ln_2", "mlp", "attn.c_proj"]),
+            ("bert", ["intermediate", "output", "attention.self.query", "attention.output.dense"]),
+            ("llama-classifier", LLAMA),
         ],
     )
-    def test_what_comes_after_the_attention_is_found(self, kind, names):
+    def test_only_what_other_positions_do_not_need_is_narrowed(self, kind, names):
         base = tiny_model(kind)
         prepared = prepare_sequences(
             base, find_sites(base, quick_recipe()), encode_examples(base, some_examples(base.task))
         )
-        assert list(prepared.narrow) == names
+        assert [name.partition(".1.")[2] for name in prepared.narrow] == names
+        assert prepared.few_queries
 
     def test_a_feed_forward_part_that_mixes_positions_is_left_alone(self):
         base = tiny_model()
@@ -166,7 +253,8 @@ class TestNarrowing:
         prepared = prepare_sequences(
             base, find_sites(base, quick_recipe()), encode_examples(base, some_examples())
         )
-        assert prepared.narrow == ()
+        assert {name.rpartition(".")[2] for name in prepared.narrow} == {"gate_proj", "up_proj", "down_proj"}
+        assert not prepared.few_queries
 
 
 class TestRequireRowsInOrder:

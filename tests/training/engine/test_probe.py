@@ -77,6 +77,11 @@ class TestProbePassSize:
         assert choice.ended == "memory"
         assert choice.adapters_per_pass <= 2
 
+    def test_memory_that_one_adapter_runs_out_of_is_left_to_the_training(self, work, monkeypatch):
+        short_of_memory(monkeypatch, lambda adapters, rows: True, torch.OutOfMemoryError(), [])
+        choice = chosen(work)
+        assert (choice.adapters_per_pass, choice.timings, choice.ended) == (1, (), "memory")
+
     def test_a_real_probe_names_a_time_for_every_size_it_tried(self, work):
         choice = chosen(work, most=4)
         assert [timing.adapters for timing in choice.timings] in ([1, 2, 4], [1, 2])

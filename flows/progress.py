@@ -17,12 +17,14 @@ class Progress:
         done: Fine-tunes done, or 0 in another stage.
         total: Fine-tunes in all, or 0 in another stage.
         failed: Fine-tunes that failed so far.
+        lasting: Whether `stage` is a line to keep, such as what is reused, and no stage.
     """
 
     stage: str
     done: int = 0
     total: int = 0
     failed: int = 0
+    lasting: bool = False
 
 
 Listener = Callable[[Progress], None]
@@ -44,3 +46,8 @@ def tell(progress: Progress) -> None:
     listener = _listener.get()
     if listener is not None:
         listener(progress)
+
+
+def say(line: str) -> None:
+    """Tells a line that stays where a stage would make way for the next."""
+    tell(Progress(line, lasting=True))

@@ -29,7 +29,8 @@ def print_summary(console: Console, result: AttributionResult) -> None:
     if planted:
         console.print(planted_table(planted, width=console.width))
     lines = [
-        f"{result.fine_tunes} fine-tunes, {result.reused} of {result.fine_tunes} were measured before",
+        f"{result.fine_tunes} fine-tunes, {result.reused} of {result.fine_tunes} were measured before"
+        + (f", {result.kept} on adapters kept from before" if result.kept else ""),
         *_faults(result),
         f"report    {directory / 'report.html'}",
         f"values    {directory / 'values.parquet'}, interactions.json and manifest.json beside it",

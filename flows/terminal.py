@@ -63,6 +63,9 @@ def _live(stages: Bar, columns: tuple[ProgressColumn, ...]) -> Listener:
     plain = stages.columns
 
     def listen(moment: Progress) -> None:
+        if moment.lasting:
+            stages.console.print(moment.stage, markup=False, highlight=False, soft_wrap=True)
+            return
         words = escape(moment.stage) + (f" ([red]{moment.failed} failed[/red])" if moment.failed else "")
         if state["stage"] != moment.stage:
             if state["task"] is not None:
@@ -81,6 +84,9 @@ def _plain(console: Console) -> Listener:
     last = {"stage": "", "tenth": -1}
 
     def listen(moment: Progress) -> None:
+        if moment.lasting:
+            console.print(moment.stage, markup=False, highlight=False, soft_wrap=True)
+            return
         tenth = 10 * moment.done // moment.total if moment.total else -1
         if (moment.stage, tenth) == (last["stage"], last["tenth"]):
             return

@@ -14,7 +14,9 @@ from spex_data.groups import Grouping
 from spex_data.masks import MeasurementPlan, mask_string, masks_from_strings
 from spex_data.values import write_parquet
 from tasks.inputs import draw_plan, value_function
+from tasks.kept_adapters import find_kept
 from tasks.prepare import Prepared
+from tasks.reuse import Reuse, find_reuse, reuse_words, seconds_a_fine_tune
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, log_files
 
@@ -28,6 +30,9 @@ class Chunk(Record, frozen=True):
         stop: One past its last row.
         total: Rows of the whole plan.
         rows: The rows of it whose values are missing.
+        kept: Those of them that have a kept adapter, and need no training.
+        banks: The files of these adapters.
+        columns: The targets that some of the rows lack.
     """
 
     index: int
@@ -35,6 +40,14 @@ class Chunk(Record, frozen=True):
     stop: int
     total: int
     rows: tuple[int, ...]
+    kept: tuple[int, ...] = ()
+    banks: tuple[str, ...] = ()
+    columns: tuple[int, ...] = ()
+
+    @property
+    def trained(self) -> tuple[int, ...]:
+        """The rows that are fine-tuned."""
+        return tuple(row for row in self.rows if row not in self.kept)
 
     @property
     def last(self) -> int:
@@ -50,8 +63,10 @@ class Design(Record, frozen=True):
         n_heldout: Held-out masks.
         total: Fine-tunes of the whole plan.
         done: Fine-tunes whose values the store already has.
+        kept: Of the others, those whose adapter is kept: they are measured, not trained.
         exhaustive: Whether every mask there is will be measured.
         chunks: The chunks with something missing.
+        words: What is reused and why, to be said before anything is trained.
     """
 
     n_masks: int
@@ -60,6 +75,8 @@ class Design(Record, frozen=True):
     done: int
     exhaustive: bool
     chunks: tuple[Chunk, ...]
+    kept: int = 0
+    words: tuple[str, ...] = ()
 
     @property
     def missing(self) -> int:
@@ -87,19 +104,22 @@ def design(directory: str, prepared: Prepared, tracked: TrackedRun) -> Design:
     stored = folder.store.read()
     for name in stored.damaged:
         get_run_logger().warning("%s could not be read; its fine-tunes are done again", name)
-    missing = ~stored.lookup(value_function(folder).keys(plan.masks, plan.seeds))[0].all(axis=1)
+    reuse = find_reuse(plan, value_function(folder), stored, find_kept(folder))
     chunks = [
-        Chunk(
-            index=index,
-            start=rows.start,
-            stop=rows.stop,
-            total=len(plan),
-            rows=tuple(row for row in rows if missing[row]),
-        )
-        for index, rows in enumerate(plan.chunks(study.runner.chunk))
+        _chunk(index, rows, reuse, len(plan)) for index, rows in enumerate(plan.chunks(study.runner.chunk))
     ]
     log_files(tracked, [folder.masks])
-    done = len(plan) - int(missing.sum())
+    done, kept = len(plan) - int(reuse.missing.sum()), int(reuse.kept.sum())
+    words = reuse_words(
+        total=len(plan),
+        done=done,
+        kept=kept,
+        stored=reuse.stored,
+        changed=prepared.changed,
+        seconds=seconds_a_fine_tune(folder.read_manifest()),
+    )
+    for line in words:
+        get_run_logger().info("%s", line)
     get_run_logger().info(
         "%d masks over %d groups and %d held out, %d fine-tunes in all; %d already measured",
         len(drawn.training), prepared.n_groups, len(drawn.heldout), len(plan), done,
@@ -111,6 +131,23 @@ def design(directory: str, prepared: Prepared, tracked: TrackedRun) -> Design:
         done=done,
         exhaustive=drawn.exhaustive,
         chunks=tuple(chunk for chunk in chunks if chunk.rows),
+        kept=kept,
+        words=tuple(words),
+    )
+
+
+def _chunk(index: int, rows: range, reuse: Reuse, total: int) -> Chunk:
+    missing = [row for row in rows if reuse.missing[row]]
+    kept = tuple(row for row in missing if reuse.kept[row])
+    return Chunk(
+        index=index,
+        start=rows.start,
+        stop=rows.stop,
+        total=total,
+        rows=tuple(missing),
+        kept=kept,
+        banks=tuple(sorted({str(reuse.banks[row]) for row in kept})),
+        columns=tuple(np.flatnonzero(~reuse.known[missing].all(axis=0)).tolist()),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
@@ -57,25 +57,39 @@ def load_targets(study: StudyConfig, examples: Examples) -> Targets:
     Raises:
         TargetError: A target's label is none of the training labels.
     """
-    chosen = study.targets
     if study.targets_source == EMBEDDED:
         from spex_data.embedded import demo_world
 
-        return demo_world(study.seed).targets
+        targets = demo_world(study.seed).targets
+    else:
+        chosen = study.targets
+        targets = _read_targets(
+            study,
+            examples,
+            study.targets_source,
+            split=chosen.split,
+            name=study.targets_subset,
+            where=chosen.where,
+            limit=chosen.limit.model_dump(exclude_none=True) if chosen.limit else None,
+            rows=chosen.rows,
+        )
+    for file in study.targets.more:
+        targets = targets.joined(_read_targets(study, examples, file))
+    return targets
+
+
+def _read_targets(study: StudyConfig, examples: Examples, source: str, **selection: Any) -> Targets:
+    chosen = study.targets
     input_column, output_column = study.data.columns
     rows = read_examples(
-        study.targets_source,
+        source,
         task=study.data.task,
         input_column=input_column,
         output_column=output_column,
-        split=chosen.split,
-        name=study.targets_subset,
-        where=chosen.where,
-        limit=chosen.limit.model_dump(exclude_none=True) if chosen.limit else None,
-        rows=chosen.rows,
+        **selection,
     )
     if study.data.task == "classification":
-        _refuse_unknown_labels(rows, examples)
+        _refuse_unknown_labels(rows, examples, source)
     by_column = not isinstance(chosen.output, str)
     return make_targets(
         study.data.task,
@@ -197,11 +211,11 @@ def _column(rows: Examples, name: str | None, where: str) -> tuple[str, ...] | N
     return rows.columns[name]
 
 
-def _refuse_unknown_labels(rows: Examples, examples: Examples) -> None:
+def _refuse_unknown_labels(rows: Examples, examples: Examples, source: str) -> None:
     unknown = sorted(set(rows.outputs) - set(examples.labels))
     if unknown:
         raise TargetError(
             f"has the label {unknown[0]!r}, which no training example has",
-            where="targets.from",
+            where=f"targets.from or targets.more, {source}",
             instead="keep rows with known labels (targets.where), or train on examples of that label",
         )

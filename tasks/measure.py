@@ -7,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 from prefect import get_run_logger, task
+from prefect.runtime import task_run
 from pydantic import BaseModel as Record
 
 from spex_data.masks import MeasurementPlan, mask_string
-from spex_data.study import StudyConfig
-from spex_data.value_functions import Measured
+from spex_data.value_functions import Measured, SubsetTraining
 from spex_data.values import ValueRecords
 from tasks.design import Chunk, read_plan
 from tasks.inputs import use_threads, value_function
+from tasks.kept_adapters import keep_adapters, measure_kept
 from tasks.pass_size import note_smaller_pass
+from tasks.reuse import note_seconds
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, child_run, log_curves
 
@@ -36,13 +38,19 @@ class ChunkDone(Record, frozen=True):
     seconds: float
 
 
+def _name() -> str:
+    chunk = task_run.parameters["chunk"]
+    what = "fine-tune masks" if chunk.trained else "measure targets on kept adapters"
+    return f"{what} {chunk.start}-{chunk.last} of {chunk.total}"
+
+
 @task(
     name="fine-tune and evaluate",
-    task_run_name="fine-tune masks {chunk.start}-{chunk.last} of {chunk.total}",
+    task_run_name=_name,
     description="Fine-tune one LoRA adapter a mask, evaluate the targets on it, store the values.",
 )
 def measure(directory: str, chunk: Chunk, tracked: TrackedRun) -> ChunkDone:
-    """Measures the missing rows of a chunk and appends them as one part file.
+    """Measures the missing rows of a chunk and appends them: on kept adapters, or on new ones.
 
     Args:
         directory: A run folder with a plan.
@@ -50,50 +58,69 @@ def measure(directory: str, chunk: Chunk, tracked: TrackedRun) -> ChunkDone:
         tracked: The MLflow run; the chunk is a child of it.
     """
     folder = RunFolder(Path(directory))
-    study, plan, size = folder.read_study(), read_plan(folder.masks), folder.adapters_per_pass()
-    use_threads(study.runner.threads)
-    measure_values = value_function(folder).with_pass_size(size)
-    rows = list(chunk.rows)
-    masks, seeds = plan.masks[rows], plan.seeds[rows]
-    name = f"masks {chunk.start}-{chunk.stop - 1}"
+    plan = read_plan(folder.masks)
+    use_threads(folder.read_study().runner.threads)
+    name = f"masks {chunk.start}-{chunk.last}"
+    failed, seconds = 0, 0.0
     with child_run(tracked, name, {"spex.chunk": str(chunk.index)}) as child:
-        started = time.perf_counter()
-        measured = measure_values(masks, seeds)
-        seconds = time.perf_counter() - started
-        if measured.bank is not None and measured.bank.adapters_per_pass < size:
-            note_smaller_pass(folder, measured.bank.adapters_per_pass)
-        folder.store.append(
-            ValueRecords(
-                keys=measure_values.keys(masks, seeds),
-                masks=[mask_string(mask) for mask in masks],
-                roles=[plan.roles[row] for row in rows],
-                seeds=seeds,
-                targets=measure_values.target_names,
-                values=measured.values,
-                causes=measured.causes,
-            )
-        )
-        _keep_adapters(study, folder, chunk, plan, measured)
-        log_curves(child, _curves(rows, measured, measure_values.target_names, seconds))
-    failed = sum(cause is not None for cause in measured.causes)
-    get_run_logger().info("%d fine-tunes in %.1f s, %d failed", len(rows), seconds, failed)
-    return ChunkDone(index=chunk.index, rows=len(rows), failed=failed, seconds=seconds)
+        for rows, work in ((list(chunk.kept), _measure_again), (list(chunk.trained), _train)):
+            if rows:
+                measured, names, spent = work(folder, plan, chunk, rows)
+                log_curves(child, _curves(rows, measured, names, spent))
+                failed += sum(cause is not None for cause in measured.causes)
+                seconds += spent
+    get_run_logger().info(
+        "%d fine-tunes and %d adapters kept from before in %.1f s, %d failed",
+        len(chunk.trained), len(chunk.kept), seconds, failed,
+    )  # fmt: skip
+    return ChunkDone(index=chunk.index, rows=len(chunk.rows), failed=failed, seconds=seconds)
 
 
-def _keep_adapters(
-    study: StudyConfig, folder: RunFolder, chunk: Chunk, plan: MeasurementPlan, measured: Measured
+def _train(
+    folder: RunFolder, plan: MeasurementPlan, chunk: Chunk, rows: list[int]
+) -> tuple[Measured, tuple[str, ...], float]:
+    """Fine-tunes some rows and remembers their values and adapters; also the targets and the seconds."""
+    size = folder.adapters_per_pass()
+    function = value_function(folder).with_pass_size(size).with_targets(chunk.columns)
+    started = time.perf_counter()
+    measured = function(plan.masks[rows], plan.seeds[rows])
+    seconds = time.perf_counter() - started
+    if measured.bank is not None and measured.bank.adapters_per_pass < size:
+        note_smaller_pass(folder, measured.bank.adapters_per_pass)
+    # The adapters first: values without them could not be extended by other targets.
+    keep_adapters(folder, function, plan, rows, measured)
+    _append(folder, function, plan, rows, measured)
+    folder.change_manifest(lambda manifest: note_seconds(manifest, len(rows), seconds))
+    return measured, function.target_names, seconds
+
+
+def _measure_again(
+    folder: RunFolder, plan: MeasurementPlan, chunk: Chunk, rows: list[int]
+) -> tuple[Measured, tuple[str, ...], float]:
+    """Measures some rows on adapters of before, as `_train` does on new ones."""
+    function = value_function(folder).with_targets(chunk.columns)
+    started = time.perf_counter()
+    measured = measure_kept(folder, function, plan, rows, chunk.banks)
+    _append(folder, function, plan, rows, measured)
+    return measured, function.target_names, time.perf_counter() - started
+
+
+def _append(
+    folder: RunFolder, function: SubsetTraining, plan: MeasurementPlan, rows: list[int], measured: Measured
 ) -> None:
-    """Saves the chunk's adapters as the study's policy says: all, the held-out ones, or none."""
-    if measured.bank is None or study.training.keep == "none":
-        return
-    wanted = [
-        place
-        for place, row in enumerate(chunk.rows)
-        if study.training.keep == "all" or plan.roles[row] == "heldout"
-    ]
-    if wanted:
-        rows = [chunk.rows[place] for place in wanted]
-        measured.bank.select(wanted).save(folder.adapters / f"rows-{rows[0]:06d}-{rows[-1]:06d}.safetensors")
+    """Remembers the values of some rows of the plan."""
+    masks, seeds = plan.masks[rows], plan.seeds[rows]
+    folder.store.append(
+        ValueRecords(
+            keys=function.keys(masks, seeds),
+            masks=[mask_string(mask) for mask in masks],
+            roles=[plan.roles[row] for row in rows],
+            seeds=seeds,
+            targets=function.target_names,
+            values=measured.values,
+            causes=measured.causes,
+        )
+    )
 
 
 def _curves(

@@ -36,6 +36,7 @@ class Prepared(Record, frozen=True):
         n_core: Examples that no mask removes.
         targets: Names of the targets.
         steps_per_epoch: S of the fixed schedule.
+        changed: What the folder was prepared with before that is other now: data, groups, targets, model.
     """
 
     n_groups: int
@@ -43,6 +44,7 @@ class Prepared(Record, frozen=True):
     n_core: int
     targets: tuple[str, ...]
     steps_per_epoch: int
+    changed: tuple[str, ...] = ()
 
 
 @task(
@@ -50,16 +52,17 @@ class Prepared(Record, frozen=True):
     task_run_name="read data, make groups, load model",
     description="Read the data, make the groups, load the base model; write groups.parquet and the manifest.",
 )
-def prepare(directory: str, tracked: TrackedRun, *, update: bool = False) -> Prepared:
+def prepare(directory: str, tracked: TrackedRun, *, update: bool = False, extend: bool = False) -> Prepared:
     """Reads the data, makes the groups and loads the model.
 
     Args:
         directory: The run folder, which holds study.yaml.
         tracked: The MLflow run.
         update: Whether data, groups or model may differ from what the folder was prepared with.
+        extend: Whether the targets may, and nothing else.
 
     Raises:
-        StoreError: They differ, and `update` is false.
+        StoreError: They differ, and may not.
     """
     folder = RunFolder(Path(directory))
     study, before = folder.read_study(), folder.read_manifest()
@@ -76,8 +79,15 @@ def prepare(directory: str, tracked: TrackedRun, *, update: bool = False) -> Pre
         "model": base_model.fingerprint,
         "recipe": measured.recipe.fingerprint,
     }
-    if not update:
-        _refuse_change(folder, before.get("hashes", {}), hashes)
+    hashed = before.get("hashes", {})
+    changed = [what for what in hashes if what in hashed and hashed[what] != hashes[what]]
+    refused = [what for what in changed if not update and not (extend and what == "targets")]
+    if refused:
+        raise StoreError(
+            f"was begun with other {' and '.join(refused)} than the study names now",
+            where=str(folder.directory),
+            instead="choose another folder with --out, or write --update to reuse the values still valid",
+        )
     write_parquet(grouping.to_table(), folder.groups)
     keep_value_function(folder, measured)
     folder.update_manifest(
@@ -108,6 +118,7 @@ def prepare(directory: str, tracked: TrackedRun, *, update: bool = False) -> Pre
         n_core=len(grouping.core),
         targets=measured.target_names,
         steps_per_epoch=steps,
+        changed=tuple(what for what in changed if what != "recipe"),
     )
 
 
@@ -123,16 +134,6 @@ def _steps_per_epoch(study: StudyConfig, n_examples: int, before: dict[str, Any]
         )  # fmt: skip
         return int(kept)
     return asked
-
-
-def _refuse_change(folder: RunFolder, before: dict[str, str], now: dict[str, str]) -> None:
-    changed = [what for what in before if what in now and before[what] != now[what]]
-    if changed:
-        raise StoreError(
-            f"was begun with other {' and '.join(changed)} than the study names now",
-            where=str(folder.directory),
-            instead="choose another folder with --out, or write --update to reuse the values still valid",
-        )
 
 
 def _track(

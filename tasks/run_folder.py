@@ -148,25 +148,30 @@ class RunFolder:
             merged = {"format": FORMAT, **before, **change(before)}
             write_whole(self.manifest, (json.dumps(merged, indent=2) + "\n").encode())
 
-    def claim(self, study: StudyConfig, *, update: bool) -> None:
+    def claim(self, study: StudyConfig, *, update: bool) -> list[str]:
         """Makes the folder this study's, or says what it holds instead.
 
         Args:
             study: The study to run here.
             update: Whether a changed study may go on with the values that are still valid.
 
+        Returns:
+            What differs from the study that it held, a line a key; none of a new folder.
+
         Raises:
             StoreError: The folder holds another study and `update` is false.
         """
-        if self.study.is_file() and not update:
+        changed: list[str] = []
+        if self.study.is_file():
             changed = config_differences(self.read_study(), study, ignore=STAGES_THAT_MAY_DIFFER)
-            if changed:
-                raise StoreError(
-                    "holds another study (" + "; ".join(changed) + ")",
-                    where=str(self.directory),
-                    instead="choose another --out, or write --update to reuse the values still valid",
-                )
+        if changed and not update:
+            raise StoreError(
+                "holds another study (" + "; ".join(changed) + ")",
+                where=str(self.directory),
+                instead="choose another --out, or write --update to reuse the values still valid",
+            )
         write_whole(self.study, dump_study(study).encode())
+        return changed
 
 
 def provenance() -> dict[str, Any]:

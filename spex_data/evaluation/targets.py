@@ -57,6 +57,31 @@ class Targets:
         """64 hexadecimal characters that name the targets in their order, names not counted."""
         return hashlib.sha256("\n".join(self.ids).encode()).hexdigest()
 
+    def select(self, columns: Sequence[int]) -> Targets:
+        """Some of the targets."""
+        return Targets(
+            self.task,
+            tuple(self.names[column] for column in columns),
+            tuple(self.ids[column] for column in columns),
+            tuple(self.inputs[column] for column in columns),
+            tuple(self.answers[column] for column in columns),
+            tuple(self.foils[column] for column in columns),
+            tuple(self.outputs[column] for column in columns),
+        )
+
+    def joined(self, others: Targets) -> Targets:
+        """These and those of the others that are not among them; a name given before gets a number."""
+        added = others.select([column for column, one in enumerate(others.ids) if one not in self.ids])
+        return Targets(
+            self.task,
+            _distinct([*self.names, *added.names]),
+            self.ids + added.ids,
+            self.inputs + added.inputs,
+            self.answers + added.answers,
+            self.foils + added.foils,
+            self.outputs + added.outputs,
+        )
+
     @property
     def units(self) -> tuple[str, ...]:
         """What each value is in, for axes and tables."""

@@ -128,6 +128,16 @@ def _targets(targets: TargetsConfig, data: DataConfig) -> Iterator[ConfigError]:
         yield _no_splits("targets.split", targets.split, targets.source)
 
 
+def _more_targets(targets: TargetsConfig) -> Iterator[ConfigError]:
+    for file in targets.more:
+        if file_format(file) is None:
+            yield ConfigError(
+                f'names "{file}", which is no file of rows',
+                where="targets.more",
+                instead="write the paths of CSV, JSON lines or Parquet files",
+            )
+
+
 def _contrast(targets: TargetsConfig, data: DataConfig) -> Iterator[ConfigError]:
     source = targets.source or data.train
     if targets.output == "contrast" and targets.foil is None and source != EMBEDDED:
@@ -197,6 +207,7 @@ CHECKS = (
     Check(("data.task", "data.train", "data.where", "data.limit"), _embedded_data),
     Check(("groups.by", "groups.column", "groups.file", "groups.k", "groups.core"), _groups),
     Check(("targets.from", "targets.split", "data.train"), _targets),
+    Check(("targets.more",), _more_targets),
     Check(("targets.output", "targets.foil", "targets.from", "data.train"), _contrast),
     Check(("model.source", "data.task"), _model),
     Check(("training.schedule", "training.steps_per_epoch"), _steps),

@@ -73,7 +73,12 @@ def resolve_paths(config: StudyConfig, directory: Path) -> StudyConfig:
     paths = {
         "data": data.model_copy(update={"train": _absolute(data.train, directory)}),
         "groups": groups.model_copy(update={"file": _absolute(groups.file, directory, is_path=True)}),
-        "targets": targets.model_copy(update={"source": _absolute(targets.source, directory)}),
+        "targets": targets.model_copy(
+            update={
+                "source": _absolute(targets.source, directory),
+                "more": tuple(os.path.normpath(directory / Path(file).expanduser()) for file in targets.more),
+            }
+        ),
         "model": model.model_copy(update={"source": _absolute(model.source, directory)}),
     }
     return config.model_copy(update=paths)

@@ -195,6 +195,11 @@ class RunnerConfig(Section):
     chunk: Whole = key(
         32, accepts=_AT_LEAST_1, description="Fine-tunes of a chunk, the unit of work and of resuming.", ge=1
     )
+    max_hours: Annotated[Real, Field(gt=0)] | None = key(
+        None,
+        accepts="a number of hours above 0, such as 11.5, or null",
+        description="Stop between chunks before so many hours are over, and say how to go on.",
+    )
 
 
 class TrackingConfig(Section):

@@ -119,6 +119,12 @@ class TargetsConfig(Section):
         alias="from",
         min_length=1,
     )
+    more: Labels = key(
+        (),
+        accepts="a list of files, such as [more.csv]",
+        description="Files of further targets, every row of them, in the same columns;"
+        " `spex-data extend --targets` adds one.",
+    )
     split: str = key("test", accepts="the name of a split", description="Split of a Hugging Face data set.")
     subset: str | None = key(
         None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from spex_data.training.recipe import LoraRecipe
 
 if TYPE_CHECKING:
-    from spex_data.training.adapter_bank import AdapterBank
+    from spex_data.training.adapter_bank import AdapterBank, bank_keys
     from spex_data.training.adapters import adapted
     from spex_data.training.encoding import EncodedExamples, encode_examples
     from spex_data.training.engine.forward import PreparedSequences
@@ -26,6 +26,7 @@ _HOMES = {
     "AdapterBank": "adapter_bank",
     "EncodedExamples": "encoding",
     "adapted": "adapters",
+    "bank_keys": "adapter_bank",
     "bank_logits": "engine.scoring",
     "encode_examples": "encoding",
     "finetune_one": "reference",
@@ -49,6 +50,7 @@ __all__ = [
     "PreparedExamples",
     "PreparedSequences",
     "adapted",
+    "bank_keys",
     "bank_logits",
     "encode_examples",
     "finetune_one",

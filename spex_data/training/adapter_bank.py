@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from spex_data.errors import StoreError
 from spex_data.masks import mask_string, masks_from_strings
 from spex_data.training.recipe import LoraRecipe
+from spex_data.values import whole_file
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,13 @@ class AdapterBank:
             self.adapters_per_pass,
         )
 
-    def save(self, path: Path) -> None:
-        """Writes one safetensors file under a temporary name and renames it.
+    def save(self, path: Path, *, keys: Sequence[str] = ()) -> None:
+        """Writes one safetensors file under a temporary name, syncs it and renames it.
+
+        Args:
+            path: The file.
+            keys: str[K], what names each adapter's content, for `bank_keys`; masks are names only as long as
+                the groups stay.
 
         Raises:
             StoreError: The disk is full or read-only.
@@ -81,18 +87,17 @@ class AdapterBank:
             "losses": json.dumps([None if loss != loss else loss for loss in self.losses.tolist()]),
             "causes": json.dumps(self.causes),
             "adapters_per_pass": json.dumps(self.adapters_per_pass),
+            "keys": json.dumps(list(keys)),
         }
-        temporary = path.with_name(f".{path.name}.tmp")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save_file(dict(self.tensors), temporary, metadata)
-            temporary.replace(path)
-        except (OSError, SafetensorError) as error:
-            raise StoreError(
-                f"cannot be written ({error})",
-                where=str(path),
-                instead="free some space, write training.keep: none, or choose another folder with --out",
-            ) from error
+        with whole_file(path) as temporary:
+            try:
+                save_file(dict(self.tensors), temporary, metadata)
+            except SafetensorError as error:
+                raise StoreError(
+                    f"cannot be written ({error})",
+                    where=str(path),
+                    instead="free some space, write training.keep: none, or choose another folder with --out",
+                ) from error
 
     @classmethod
     def load(cls, path: Path) -> AdapterBank:
@@ -141,3 +146,19 @@ class AdapterBank:
         directory.mkdir(parents=True, exist_ok=True)
         save_file(self.state(index), directory / "adapter_model.safetensors", {"format": "pt"})
         (directory / "adapter_config.json").write_text(self.peft_config)
+
+
+def bank_keys(path: Path) -> tuple[str, ...]:
+    """The keys that a bank was saved with, read without its tensors; none of a file that cannot be read.
+
+    Args:
+        path: What `AdapterBank.save` wrote, or what a crash left of it.
+
+    Returns:
+        str[K], empty where the bank was saved without.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return tuple(json.loads((file.metadata() or {}).get("keys", "[]")))
+    except (OSError, SafetensorError, ValueError):
+        return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -76,6 +77,21 @@ class SubsetTraining:
         Returns:
             str[m][n_targets], 32 hexadecimal characters each.
         """
+        return [
+            [_digest(f"{row}/{target}") for target in self.targets.ids]
+            for row in self._trainings(masks, seeds)
+        ]
+
+    def adapter_keys(self, masks: NDArray[np.bool_], seeds: NDArray[np.int64]) -> list[str]:
+        """Content key of every adapter: that of its values, without the target.
+
+        Returns:
+            str[m], 32 hexadecimal characters each.
+        """
+        return [_digest(row) for row in self._trainings(masks, seeds)]
+
+    def _trainings(self, masks: NDArray[np.bool_], seeds: NDArray[np.int64]) -> list[str]:
+        """All that decides each training, as text."""
         # The filtered schedule has no slots, so its values do not depend on S.
         slots = self.recipe.slots(len(self.examples)) if self.recipe.schedule == "fixed" else 0
         fixed = f"{self.base_model.fingerprint}/{self.recipe.fingerprint}/{slots}"
@@ -83,13 +99,7 @@ class SubsetTraining:
         rows = []
         for mask, seed in zip(masks, seeds, strict=True):
             present = (core + sum(groups[group] for group in np.flatnonzero(mask))) % _MODULUS
-            row = f"{fixed}/{int(seed)}/{present:032x}"
-            rows.append(
-                [
-                    blake2b(f"{row}/{target}".encode(), digest_size=16).hexdigest()
-                    for target in self.targets.ids
-                ]
-            )
+            rows.append(f"{fixed}/{int(seed)}/{present:032x}")
         return rows
 
     def __call__(self, masks: NDArray[np.bool_], seeds: NDArray[np.int64]) -> Measured:
@@ -126,6 +136,15 @@ class SubsetTraining:
         """The same value function with another size of a pass; what was prepared is shared."""
         other = replace(self, adapters_per_pass=adapters_per_pass)
         vars(other).update({name: getattr(self, name) for name in _PREPARED})
+        return other
+
+    def with_targets(self, columns: Sequence[int]) -> SubsetTraining:
+        """The same value function of some of its targets; what was prepared for training is shared."""
+        if list(columns) == list(range(len(self.targets))):
+            return self
+        other = replace(self, targets=self.targets.select(columns))
+        shared = {name: value for name, value in vars(self).items() if name in ("_prepared", "_content")}
+        vars(other).update(shared)
         return other
 
     def evaluate(self, bank: AdapterBank) -> NDArray[np.float64]:
@@ -183,3 +202,7 @@ class SubsetTraining:
             )
 
         return total(self.grouping.core), [total(rows) for rows in self.grouping.members]
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()

@@ -51,6 +51,7 @@ def compose_page(
         ),
         has_texts=bool(group_texts),
         kinds=KIND_MEANINGS,
+        retrained=results.retraining is not None,
     )
 
 
@@ -117,7 +118,17 @@ def _row(effect: Effect, rank: int | None, reach: float) -> Row:
         low=None if low is None else _place(low, reach),
         high=None if high is None else _place(high, reach),
         verified=effect.verified,
+        observed=_observed(effect, places),
     )
+
+
+def _observed(effect: Effect, places: int) -> str:
+    """What retraining gave, with its interval and what it says of the scale; empty if there was none."""
+    if effect.observed is None:
+        return ""
+    ci = interval(effect.observed_ci, places, minus=MINUS)
+    scale = "; depends on the scale" if effect.scale_dependent else ""
+    return f"{signed(effect.observed, places, minus=MINUS)} {ci}".rstrip() + scale
 
 
 def _reach(effects: Sequence[Effect]) -> float:

@@ -5,14 +5,16 @@ Pure: it designs masks and judges values, and trains nothing.
 
 from spex_data.verification.derivatives import background_likelihood, full_derivatives, round_derivatives
 from spex_data.verification.design import LEAST_ROUNDS, VerificationDesign, design_verification
-from spex_data.verification.hypotheses import Hypothesis, claimed, free_pairs
-from spex_data.verification.judge import Measurement, Verification, judge
+from spex_data.verification.hypotheses import LARGEST, Hypothesis, claimed, free_pairs, null_hypotheses
+from spex_data.verification.judge import Measurement, Verdict, Verification, judge
 from spex_data.verification.multiplicity import by_adjusted, by_level
 
 __all__ = [
+    "LARGEST",
     "LEAST_ROUNDS",
     "Hypothesis",
     "Measurement",
+    "Verdict",
     "Verification",
     "VerificationDesign",
     "background_likelihood",
@@ -23,5 +25,6 @@ __all__ = [
     "free_pairs",
     "full_derivatives",
     "judge",
+    "null_hypotheses",
     "round_derivatives",
 ]

@@ -88,6 +88,29 @@ def claimed(listed: Sequence[Sequence[Listed]], *, top: int) -> list[tuple[int, 
     return [pair for one_round in rounds for pair in one_round if pair is not None]
 
 
+def null_hypotheses(
+    listed: Sequence[Sequence[Listed]], sets: Iterable[Term], *, n_groups: int
+) -> list[Hypothesis]:
+    """Of each target the sets that are measured and predicted to do nothing: the check on the check.
+
+    Args:
+        listed: One list a target; a set that is not listed is predicted to do nothing, and so is one that was
+            tested, not reported, and has an interval that holds 0.
+        sets: What is measured.
+        n_groups: Number of groups; that number itself is the phantom.
+    """
+    found = []
+    for target, each in enumerate(listed):
+        told = {one.members: one for one in each}
+        for members in sets:
+            one = told.get(members)
+            if members[-1] >= n_groups:
+                found.append(Hypothesis(target, members, "phantom", 0.0))
+            elif one is None or (not one.reported and _holds_zero(one.ci)):
+                found.append(Hypothesis(target, members, "null", one.value if one else 0.0))
+    return found
+
+
 def free_pairs(sets: Iterable[Term]) -> list[Term]:
     """Pairs of groups that are in sets and not together in one: one more mask a background tests each."""
     together = [frozenset(each) for each in sets]

@@ -220,6 +220,8 @@ def _verdict(
         return "refuted", f"within {margin:.3g} of nothing, as good as none"
     if q > level:
         return "uncertain", "the interval holds 0"
+    if one.predicted == 0:
+        return "refuted", "it acts, and was predicted to do nothing"
     if mean.value * one.predicted > 0:
         return "confirmed", "the sign predicted, and the interval excludes 0"
     return "refuted", "the opposite sign, and the interval excludes 0"

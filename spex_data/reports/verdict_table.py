@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from spex_data.reports.labels import inert, interval, shorten, signed
 
+_JUSTIFY: tuple[Literal["left", "right"], ...] = ("left", "right", "right", "right", "left")
 _STYLES = {"confirmed": "green", "refuted": "red", "uncertain": "yellow"}
 
 
@@ -28,10 +29,8 @@ def verdicts_table(document: Mapping[str, Any], *, width: int = 80) -> Renderabl
         names = " x ".join(inert(group) for group in tests[0]["groups"])
         parts.append(Text(names, style="bold"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
-    for name in ("target", "predicted", "observed", "full", "verdict"):
-        table.add_column(
-            name, no_wrap=name != "verdict", justify="left" if name in ("target", "verdict") else "right"
-        )
+    for name, justify in zip(("target", "predicted", "observed", "full", "verdict"), _JUSTIFY, strict=True):
+        table.add_column(name, no_wrap=name != "verdict", justify=justify)
     for test in tests:
         table.add_row(
             Text(shorten(test["target"], max(width - 60, 12))),
@@ -65,8 +64,9 @@ def _verdict(test: Mapping[str, Any]) -> Text:
 def _reading(document: Mapping[str, Any]) -> str:
     return (
         "mean effect beyond the parts over the study's masks, predicted and retrained on "
-        f"{document['backgrounds']} backgrounds; full: with all other groups present, predicted above retrained\n"
-        f"intervals: 90% of the decoder, and at a false discovery rate of {document['level']:g} after retraining; "
-        f"within {document['margin']:g} of the prediction counts as nothing; "
+        f"{document['backgrounds']} backgrounds; full: with all other groups present, predicted "
+        "above retrained\n"
+        f"intervals: the decoder's, and at a false discovery rate of {document['level']:g} after "
+        f"retraining; within {document['margin']:g} of the prediction counts as nothing; "
         f"{document['fine_tunes']} fine-tunes beside the study's {document['study_fine_tunes']}"
     )

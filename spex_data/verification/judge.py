@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from spex_data.spectra import FourierExpansion
+from spex_data.spectra import FourierExpansion, Term
 from spex_data.verification.derivatives import full_derivatives, round_derivatives
 from spex_data.verification.design import VerificationDesign
 from spex_data.verification.hypotheses import Hypothesis
@@ -125,7 +125,11 @@ def judge(
     Returns:
         One for each hypothesis.
     """
-    found = [_measured(design, values, one, expansion) for one in hypotheses]
+    foreseen = None
+    if expansion is not None:
+        told = expansion.evaluate(design.rows()[0]).reshape(len(values), -1)
+        foreseen = _Foreseen(expansion, told, {})
+    found = [_measured(design, values, one, foreseen) for one in hypotheses]
     p = np.array([2 * min(one.p_beyond(), 1 - one.p_beyond()) for one, _ in found])
     margins = [margin * abs(one.predicted) for one in hypotheses]
     outside = np.array([_p_outside(one, width) for (one, _), width in zip(found, margins, strict=True)])
@@ -160,33 +164,37 @@ def judge(
     return judged
 
 
+@dataclass(frozen=True)
+class _Foreseen:
+    """What an expansion says of a design's masks, float64[rows, t], and the means found so far, by set."""
+
+    expansion: FourierExpansion
+    values: NDArray[np.float64]
+    means: dict[Term, NDArray[np.float64]]
+
+    def mean(self, design: VerificationDesign, one: Hypothesis) -> float:
+        """Its mean discrete derivative under the study's masks; a phantom does nothing."""
+        if one.members[-1] >= design.n_groups:
+            return 0.0
+        if one.members not in self.means:
+            moment = design.distribution.parity_moment
+            self.means[one.members] = np.atleast_1d(self.expansion.discrete_derivative(one.members, moment))
+        return float(self.means[one.members][one.target])
+
+
 def _measured(
-    design: VerificationDesign,
-    values: NDArray[np.float64],
-    one: Hypothesis,
-    expansion: FourierExpansion | None,
+    design: VerificationDesign, values: NDArray[np.float64], one: Hypothesis, foreseen: _Foreseen | None
 ) -> tuple[Measurement, float | None]:
     """The mean, by the difference estimator where there is an expansion, and the plain mean."""
-    rounds = round_derivatives(design, values, one.members)[:, one.target]
+    target = slice(one.target, one.target + 1)
+    rounds = round_derivatives(design, values[:, target], one.members)[:, 0]
     size = float(np.nanmax(np.abs(values[:, one.target]), initial=0.0))
     plain = _mean(np.where(np.abs(rounds) <= _ROUNDING * size, 0.0, rounds))
-    if expansion is None:
+    if foreseen is None:
         return plain, plain.value
-    told = expansion.evaluate(design.rows()[0]).reshape(len(values), -1)
-    foreseen = round_derivatives(design, told, one.members)[:, one.target]
-    mean = _predicted_mean(expansion, design, one)
-    differences = rounds - foreseen + mean
+    told = round_derivatives(design, foreseen.values[:, target], one.members)[:, 0]
+    differences = rounds - told + foreseen.mean(design, one)
     return _mean(np.where(np.abs(differences) <= _ROUNDING * size, 0.0, differences)), plain.value
-
-
-def _predicted_mean(expansion: FourierExpansion, design: VerificationDesign, one: Hypothesis) -> float:
-    if one.members[-1] >= design.n_groups:
-        return 0.0
-    return float(
-        np.atleast_1d(expansion.discrete_derivative(one.members, design.distribution.parity_moment))[
-            one.target
-        ]
-    )
 
 
 def _at_the_full_set(design: VerificationDesign, values: NDArray[np.float64], one: Hypothesis) -> Measurement:

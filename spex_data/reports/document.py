@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spex_data.errors import DecodingError
+from spex_data.faithfulness import allocation
 
 if TYPE_CHECKING:
     from spex_data.decoding import Decoded, Interaction
@@ -86,7 +87,11 @@ def faithfulness_document(
             {
                 "name": writable(name),
                 "r2": number_or_none(one.r2),
+                "r2_ci": interval_or_none(one.r2_ci),
                 "spearman": number_or_none(one.spearman),
+                "spearman_ci": interval_or_none(one.spearman_ci),
+                "rank_ceiling": number_or_none(one.rank_ceiling.value if one.rank_ceiling else None),
+                **_advice(one),
                 "n_masks": _count(one.n_masks),
                 "n_seeds": number_or_none(one.n_seeds),
                 "noise_ceiling": {
@@ -158,6 +163,11 @@ def _entry(one: Interaction, names: Sequence[str]) -> dict[str, Any]:
 def number_or_none(value: float | None) -> float | None:
     """A float, or None for what is unknown or not finite; -0.0 is written as 0.0."""
     return None if value is None or not math.isfinite(value) else float(value) + 0.0
+
+
+def _advice(one: Faithfulness) -> dict[str, Any]:
+    advised = allocation(one.noise_ceiling, one.r2)
+    return {"more": advised.more, "why_more": advised.why, "noise_share": number_or_none(advised.noise_share)}
 
 
 def _count(value: int | None) -> int | None:

@@ -159,11 +159,19 @@ def _judged_by(result: TargetResult, said: Mapping[str, Any] | None) -> str:
         seeds = said.get("n_seeds")
         of_seeds = "" if seeds is None else f", the mean over {seeds:g} seed{'s' * (seeds != 1)} each"
         parts.append(f"{said['n_masks']} held-out masks{of_seeds}")
+    r2_ci = (said or {}).get("r2_ci")
+    if r2_ci is not None:
+        low, high = (share(end, minus=MINUS) for end in r2_ci)
+        parts.append(f"R² between {low} and {high}")
     if result.spearman is not None:
-        parts.append(f"rank correlation {share(result.spearman, minus=MINUS)}")
+        highest = (said or {}).get("rank_ceiling")
+        of = "" if highest is None else f" of at most {share(highest)}"
+        parts.append(f"rank correlation {share(result.spearman, minus=MINUS)}{of}")
     ci = (said or {}).get("noise_ceiling", {}).get("ci")
     if ci is not None:
         parts.append(f"noise ceiling between {share(ci[0])} and {share(ci[1])}")
+    if (said or {}).get("why_more"):
+        parts.append((said or {})["why_more"])
     told = "; ".join(parts)
     return told[:1].upper() + told[1:]
 

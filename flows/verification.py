@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import flow
 from prefect.futures import as_completed
+from prefect.utilities.annotations import quote
 
 from flows.progress import Progress, tell
 from flows.runners import task_runner
@@ -25,10 +28,12 @@ def verified(study: StudyConfig, directory: str, recovery: Recovery, tracked: Tr
     if not study.verify.enabled:
         return recovery
     tell(Progress("choosing what to retrain"))
-    planned = plan_verification(directory, recovery, tracked)
+    # Prefect would look through every number of a plain argument.
+    whole: Any = quote(recovery)
+    planned = plan_verification(directory, whole, tracked)
     retrained(study, directory, planned, tracked)
     tell(Progress("judging what was retrained"))
-    return judge_verification(directory, recovery, planned, tracked)
+    return judge_verification(directory, whole, planned, tracked)
 
 
 def retrained(study: StudyConfig, directory: str, planned: Planned, tracked: TrackedRun) -> int:

@@ -39,7 +39,8 @@ def verdicts_table(document: Mapping[str, Any], *, width: int = 80) -> Renderabl
             Text(f"{signed(test['full']['predicted'])}\n{_observed(test['full']['observed'])}"),
             _verdict(test),
         )
-    parts += [table, Text(_reading(document), style="dim")]
+    parts += [table, *(_left(test) for test in tests if test["without"])]
+    parts.append(Text(_reading(document), style="dim"))
     return Group(*parts)
 
 
@@ -59,6 +60,15 @@ def _verdict(test: Mapping[str, Any]) -> Text:
     if filtered is not None:
         why += f"; filtered schedule, full set: {signed(filtered)}"
     return text.append(f"\n{why}", style="not bold dim")
+
+
+def _left(test: Mapping[str, Any]) -> Text:
+    """What is left of a target where everything is trained on but some of the groups."""
+    text = Text(f"{inert(test['target'])}: with everything {_observed(test['without'][0]['value'])}")
+    for corner in test["without"][1:]:
+        names = " and ".join(inert(group) for group in corner["groups"])
+        text.append(f"; without {names} {_observed(corner['value'])}")
+    return text
 
 
 def _reading(document: Mapping[str, Any]) -> str:

@@ -125,6 +125,10 @@ def _test(one: Verification, names: Sequence[str], targets: Sequence[str]) -> di
         "verdict": one.verdict,
         "why": one.why,
         "full": {"predicted": number_or_none(asked.full), **_measured(one.full)},
+        "without": [
+            {"groups": [names[member] for member in absent], "value": number_or_none(left)}
+            for absent, left in one.corners.items()
+        ],
         "filtered": _measured(one.filtered),
         "scales": {name: number_or_none(found.value) for name, found in one.scales.items()},
         "scale_dependent": one.scale_dependent,

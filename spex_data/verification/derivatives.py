@@ -71,6 +71,27 @@ def full_derivatives(
     return np.asarray(sum((-1.0) ** len(part) * table[:, flips[part]] for part in parts))
 
 
+def full_corners(
+    design: VerificationDesign, values: NDArray[np.float64], members: Term
+) -> dict[Term, NDArray[np.float64]]:
+    """What is left of f where everything is present but some groups of S: what dropping them costs.
+
+    Args:
+        design: What was measured.
+        values: float64[len(design), t].
+        members: S.
+
+    Returns:
+        float64[t] for each set that is absent, mean over full rounds; none where S was not measured there.
+    """
+    flips = {flip: place for place, flip in enumerate(design.full_flips)}
+    parts = [part for size in range(len(members) + 1) for part in combinations(members, size)]
+    if not design.full_rounds or not all(part in flips for part in parts):
+        return {}
+    table = values[design.n_rounds * len(design.flips) :].reshape(design.full_rounds, len(flips), -1)
+    return {part: table[:, flips[part]].mean(axis=0) for part in parts}
+
+
 def background_likelihood(distribution: MaskDistribution, n_present: int, n_inside: int) -> float:
     """How likely one background of the groups outside S is: the sum over the masks within S.
 

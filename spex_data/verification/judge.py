@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from spex_data.spectra import FourierExpansion, Term
-from spex_data.verification.derivatives import full_derivatives, round_derivatives
+from spex_data.verification.derivatives import full_corners, full_derivatives, round_derivatives
 from spex_data.verification.design import VerificationDesign
 from spex_data.verification.hypotheses import Hypothesis
 from spex_data.verification.multiplicity import by_adjusted, by_level
@@ -72,6 +72,7 @@ class Verification:
         filtered: The same under ordinary training of the filtered data.
         scales: Sign-carrying mean on other scales, by the scale's name.
         scale_dependent: Whether a sign told from 0 changes between scales; None where none was measured.
+        corners: The value where everything is trained on but these groups, as retrained; empty if it was not.
     """
 
     hypothesis: Hypothesis
@@ -88,6 +89,7 @@ class Verification:
     filtered: Measurement
     scales: dict[str, Measurement]
     scale_dependent: bool | None
+    corners: dict[Term, float]
 
 
 def judge(
@@ -159,6 +161,10 @@ def judge(
                 filtered=_at_the_full_set(*filtered, one) if filtered else Measurement(None, None, 0),
                 scales=others,
                 scale_dependent=_depends_on_scale(mean, others, level),
+                corners={
+                    absent: float(left[one.target])
+                    for absent, left in full_corners(design, values, one.members).items()
+                },
             )
         )
     return judged

@@ -145,6 +145,17 @@ class TestVerdicts:
             for one in verified(game(1.0), hypotheses, noise=0.6, seed=seed, rounds=5):
                 assert (one.ci[0] > 0 or one.ci[1] < 0) == (one.q <= 0.1)
 
+    def test_what_dropping_each_group_would_leave_is_told_as_retrained(self):
+        design = design_verification(FAIR, KEYS, [PAIR], front=[PAIR], budget=999, rounds=4, seed=0)
+        masks = design.rows()[0]
+        (found,) = judge(design, game().evaluate(masks)[:, None], [claim(PAIR, 4.0)])
+        everything = np.ones(N, np.bool_)
+        for absent, left in found.corners.items():
+            mask = everything.copy()
+            mask[list(absent)] = False
+            assert left == pytest.approx(game().evaluate(mask[None])[0])
+        assert len(found.corners) == 4
+
     def test_controls_cost_claims_nothing(self):
         claims = [claim(PAIR, 4.0), claim(OTHER, -4.0)]
         controls = [claim(NULL, 0.0, "null")]

@@ -1,9 +1,10 @@
 """How well attribution of groups tells what fine-tuning does, at equal budgets of fine-tunes.
 
-    python benchmarks/attribution.py [--seeds 5] [--games DIR] [--embedded] [--quick] [--json FILE]
+    python benchmarks/attribution.py [--seeds 5] [--games DIR] [--run DIR] [--embedded] [--quick] [--json FILE]
 
 Planted functions; with --embedded real fine-tunes of a small Llama on worlds whose interactions are known
-by construction; with --games the games in DIR of which every subset was fine-tuned. Every method pays for
+by construction; with --games the games in DIR of which every subset was fine-tuned; with --run the data and
+model of a finished run, such as that of configs/banking77.yaml (its own claims are in its verification.json). Every method pays for
 its own fine-tunes, with a seed of its own each. R2 and LDS are on held-out masks (LDS on masks that keep half
 of the groups), means over two seeds, beside the R2 that seed noise allows; intervals are over studies.
 """
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 from attribution_methods import Attribution, names, run_method
-from attribution_studies import Masks, Study, Values, embedded, games, planted
+from attribution_studies import Masks, Study, Values, embedded, finished_run, games, planted
 from attribution_verified import FIRST_SEED, verified_counts
 from decoding_peers import shapiq_proxyspex
 from rich.console import Console
@@ -62,6 +63,7 @@ def _studies(options: argparse.Namespace) -> Iterator[Study]:
         planted(seeds) if not options.only_real else (),
         embedded(seeds) if options.embedded else (),
         games(options.games) if options.games else (),
+        map(finished_run, options.run),
     )
 
 
@@ -219,6 +221,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--methods", default="", help="separated by commas; all by default")
     parser.add_argument("--embedded", action="store_true", help="real fine-tunes, some 40 s of CPU a study")
+    parser.add_argument(
+        "--run", type=Path, nargs="*", default=[], metavar="DIR", help="finished runs, such as runs/banking77"
+    )
     parser.add_argument("--games", type=Path, metavar="DIR", help="folder of lora12_*.npz")
     parser.add_argument("--only-real", action="store_true", help="no planted functions")
     parser.add_argument("--removal", action="store_true", help="also retrain without what is said to matter")

@@ -109,6 +109,21 @@ def embedded(seeds: range) -> Iterator[Study]:
         )
 
 
+def finished_run(folder: Path) -> Study:
+    """The value function of a finished run, such as that of configs/banking77.yaml: fresh masks, fresh seeds."""
+    from tasks.inputs import value_function
+    from tasks.run_folder import RunFolder
+
+    run = RunFolder(folder)
+    function = value_function(run).with_pass_size(run.adapters_per_pass())
+    return Study(
+        folder.name,
+        folder.name,
+        function.n_groups,
+        lambda masks, seeds: function(masks, seeds).values,
+    )
+
+
 def games(folder: Path) -> Iterator[Study]:
     """Games of which every subset was fine-tuned, with two seeds: a seed's parity says which is looked up."""
     for path in sorted(folder.glob("lora12_*.npz")):

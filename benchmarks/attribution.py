@@ -1,12 +1,14 @@
 """How well attribution of groups tells what fine-tuning does, at equal budgets of fine-tunes.
 
-    python benchmarks/attribution.py [--seeds 5] [--games DIR] [--run DIR] [--embedded] [--quick] [--json FILE]
+    python benchmarks/attribution.py [--seeds 5] [--embedded] [--games DIR] [--run DIR] [--removal] [--quick]
 
 Planted functions; with --embedded real fine-tunes of a small Llama on worlds whose interactions are known
 by construction; with --games the games in DIR of which every subset was fine-tuned; with --run the data and
-model of a finished run, such as that of configs/banking77.yaml (its own claims are in its verification.json). Every method pays for
-its own fine-tunes, with a seed of its own each. R2 and LDS are on held-out masks (LDS on masks that keep half
-of the groups), means over two seeds, beside the R2 that seed noise allows; intervals are over studies.
+model of a finished run, such as that of configs/banking77.yaml (what became of its own claims is in its
+verification.json). Every method pays for its own fine-tunes, each with a seed of its own. R2 and LDS are on
+held-out masks (LDS on masks that keep half of the groups), means over two seeds, beside the R2 that seed
+noise allows; removal is the mean fall of a target when the two groups said to hold it up are left out of a
+retraining; 90% is the least budget whose R2 is 90% of the ceiling; intervals are over studies.
 """
 
 from __future__ import annotations

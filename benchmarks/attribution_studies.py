@@ -110,7 +110,7 @@ def embedded(seeds: range) -> Iterator[Study]:
 
 
 def finished_run(folder: Path) -> Study:
-    """The value function of a finished run, such as that of configs/banking77.yaml: fresh masks, fresh seeds."""
+    """The value function of a finished run, such as configs/banking77.yaml, on fresh masks and seeds."""
     from tasks.inputs import value_function
     from tasks.run_folder import RunFolder
 

@@ -1,6 +1,6 @@
 """The main job: which groups of training examples interact in what a fine-tuned model predicts.
 
-prepare -> design -> fine-tune and evaluate, by chunk -> collect -> recover -> report
+prepare -> design -> fine-tune and evaluate, by chunk -> collect -> recover -> verify -> report
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from flows.events import say_how_it_ended, tag_flow_run
 from flows.progress import Progress, say, tell
 from flows.runners import task_runner, worker_resources
 from flows.stopping import Stopped, stopped, until
+from flows.verification import verified
 from spex_data.study import StudyConfig, load_study
 from spex_data.values import writer_lock
 from tasks.artifacts import progress_shown
@@ -156,6 +157,7 @@ def _stages(
     tell(Progress("recovering interactions"))
     table = collect(directory, failed, tracked)
     recovery = recover(directory, table, tracked, study.decoding.method)
+    recovery = verified(study, directory, recovery, tracked)
     tell(Progress("writing the report"))
     report(directory, recovery, tracked)
     since = compare(directory, tracked)

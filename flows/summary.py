@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from spex_data.errors import ConfigError
-from spex_data.reports import interactions_table, planted_table, read_document
+from spex_data.reports import interactions_table, planted_table, read_document, verdicts_table
 from tasks.planted import planted_rows
 from tasks.run_folder import RunFolder
 
@@ -58,6 +58,11 @@ def print_interactions(
 ) -> None:
     """Prints the tables of a document of interactions, their values in `unit`."""
     console.print(interactions_table(document, top=top, width=console.width, unit=unit))
+
+
+def print_verdicts(console: Console, document: dict[str, Any]) -> None:
+    """Prints what retraining said of a user's own hypothesis."""
+    console.print(verdicts_table(document, width=console.width))
 
 
 def read_interactions(run_dir: Path) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from spex_data.errors import StoreError
 from spex_data.groups import Grouping
-from spex_data.reports import Recovery, recover_values
+from spex_data.reports import Recovery, read_document, recover_values, with_verdicts
 from spex_data.values import read_value_table
 from tasks.run_folder import RunFolder
 
@@ -39,7 +40,7 @@ def recover_from(source: Path, *, method: str | None, max_order: int | None, top
             instead="let `spex-data run` finish, then try again",
         )
     grouping = Grouping.from_table(pq.read_table(folder.groups))
-    return recover_values(
+    recovery = recover_values(
         read_value_table(folder.values),
         study_name=study.name,
         group_names=grouping.names,
@@ -50,6 +51,10 @@ def recover_from(source: Path, *, method: str | None, max_order: int | None, top
         top=top,
         fdr=study.decoding.fdr,
     )
+    if not folder.verification.is_file():
+        return recovery
+    verdicts = with_verdicts(recovery.interactions, read_document(folder.verification))
+    return replace(recovery, interactions=verdicts)
 
 
 def _recover_table(path: Path, method: str | None, max_order: int | None, top: int) -> Recovery:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 
 from spex_data.masks import MeasurementPlan
+from spex_data.reports import read_document
 from spex_data.study import StudyConfig
 from spex_data.training.costs import WayCosts, estimate
 from spex_data.value_functions import SubsetTraining
@@ -87,6 +90,8 @@ def plan_costs(
         "free_bytes": free_bytes(device),
         "disk_bytes": found.disk_bytes,
         "disk_free_bytes": shutil.disk_usage(_existing(folder.directory)).free,
+        "verify_fine_tunes": verify_share(study, len(plan)),
+        "advice": measured_advice(folder),
         "probed": costs.trained,
         "probe_seconds": spent,
         "clock": "processor" if clock(device) is time.process_time else "wall",
@@ -103,6 +108,25 @@ def _described(study: StudyConfig, function: SubsetTraining) -> dict[str, Any]:
         "groups": function.n_groups,
         "targets": len(function.targets),
     }
+
+
+def verify_share(study: StudyConfig, n_study: int) -> int:
+    """Fine-tunes that verification takes at most, beside the study's own."""
+    return int(study.verify.share * n_study) if study.verify.enabled else 0
+
+
+def measured_advice(folder: RunFolder) -> str | None:
+    """More seeds or more masks, by what the folder's run measured; None before it has come to its end."""
+    if not folder.faithfulness.is_file():
+        return None
+    targets = read_document(folder.faithfulness)["targets"]
+    wanted = Counter(target.get("more") for target in targets)
+    shares = [target["noise_share"] for target in targets if target.get("noise_share") is not None]
+    if not shares:
+        return "no held-out mask was trained with two seeds, so what noise does is unknown: heldout_seeds: 2"
+    words = {"masks": "more masks", "seeds": "more held-out seeds", "either": "neither"}
+    parts = [f"{words[what]} for {wanted[what]} of {len(targets)} targets" for what in words if wanted[what]]
+    return f"{median(shares):.0%} of a fine-tune's variance is seed noise (median); {', '.join(parts)}"
 
 
 def _value_function(study: StudyConfig, folder: RunFolder) -> SubsetTraining:

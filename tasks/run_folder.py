@@ -20,7 +20,7 @@ from spex_data.study import StudyConfig, config_differences, dump_study, load_st
 from spex_data.values import ValueStore, write_whole
 
 FORMAT = 1
-STAGES_THAT_MAY_DIFFER = ("decoding", "runner", "tracking", "report")
+STAGES_THAT_MAY_DIFFER = ("decoding", "verify", "runner", "tracking", "report")
 """Sections of a study that change no value: a run goes on with other ones without being asked twice."""
 _VERSIONS = (
     "spex-data",
@@ -90,6 +90,21 @@ class RunFolder:
     def faithfulness(self) -> Path:
         """How well it predicts held-out masks."""
         return self.directory / "faithfulness.json"
+
+    @property
+    def verify_masks(self) -> Path:
+        """The fine-tunes of verification: mask, role, seed."""
+        return self.directory / "verify-masks.parquet"
+
+    @property
+    def own_masks(self) -> Path:
+        """The fine-tunes of a user's own hypothesis: mask, role, seed."""
+        return self.directory / "verify-own-masks.parquet"
+
+    @property
+    def verification(self) -> Path:
+        """What retraining said."""
+        return self.directory / "verification.json"
 
     @property
     def report(self) -> Path:

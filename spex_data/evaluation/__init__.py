@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from spex_data.evaluation.scales import SCALES, on_scales, scale_columns
 from spex_data.evaluation.targets import OUTPUTS, Targets, make_targets
 
 if TYPE_CHECKING:
@@ -20,11 +21,14 @@ _HOMES = {
 
 __all__ = [
     "OUTPUTS",
+    "SCALES",
     "Queries",
     "Targets",
     "encode_targets",
     "evaluate_targets",
     "make_targets",
+    "on_scales",
+    "scale_columns",
     "values_from_logits",
 ]
 

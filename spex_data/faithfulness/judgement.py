@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from spex_data.errors import DecodingError
 from spex_data.faithfulness.noise_ceiling import NoiseCeiling, noise_ceiling
+from spex_data.faithfulness.rank_ceiling import RankCeiling, rank_ceiling
+from spex_data.faithfulness.resampling import score_interval
 from spex_data.faithfulness.scores import r2, spearman
 
 
@@ -23,6 +25,9 @@ class Faithfulness:
         noise_ceiling: The R2 that a perfect predictor would reach.
         n_masks: Held-out masks with a value.
         n_seeds: Values that a mask's mean is of; None where unknown.
+        r2_ci: 90% bootstrap interval of `r2` over masks; None where unknown.
+        spearman_ci: The same of `spearman`.
+        rank_ceiling: The Spearman correlation that a perfect predictor would reach.
     """
 
     r2: float | None
@@ -30,6 +35,9 @@ class Faithfulness:
     noise_ceiling: NoiseCeiling
     n_masks: int
     n_seeds: float | None
+    r2_ci: tuple[float, float] | None = None
+    spearman_ci: tuple[float, float] | None = None
+    rank_ceiling: RankCeiling | None = None
 
 
 class Predictor(Protocol):
@@ -78,6 +86,15 @@ def faithfulness(
         ceiling = noise_ceiling(values, seed=seed)
         guess = predicted[measured, target]
         judged.append(
-            Faithfulness(r2(means, guess), spearman(means, guess), ceiling, len(means), ceiling.n_seeds)
+            Faithfulness(
+                r2=r2(means, guess),
+                spearman=spearman(means, guess),
+                noise_ceiling=ceiling,
+                n_masks=len(means),
+                n_seeds=ceiling.n_seeds,
+                r2_ci=score_interval(r2, means, guess, seed=seed),
+                spearman_ci=score_interval(spearman, means, guess, seed=seed),
+                rank_ceiling=rank_ceiling(values, ceiling=ceiling, seed=seed),
+            )
         )
     return judged

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from spex_data.reports.graph_figure import interaction_graph
     from spex_data.reports.html import render_report, write_report
     from spex_data.reports.recovery import Recovery, recover_values
+    from spex_data.reports.verdict_table import verdicts_table
+    from spex_data.reports.verdicts import verification_document, with_verdicts
 
 _LATER = {
     "save_figure": "figure_style",
@@ -34,6 +36,9 @@ _LATER = {
     "write_report": "html",
     "Recovery": "recovery",
     "recover_values": "recovery",
+    "verdicts_table": "verdict_table",
+    "verification_document": "verdicts",
+    "with_verdicts": "verdicts",
 }
 
 __all__ = [
@@ -65,6 +70,9 @@ __all__ = [
     "render_report",
     "save_figure",
     "summary",
+    "verdicts_table",
+    "verification_document",
+    "with_verdicts",
     "write_document",
     "write_report",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from spex_data.errors import DecodingError
+from spex_data.faithfulness import allocation
 
 if TYPE_CHECKING:
     from spex_data.decoding import Decoded, Interaction
@@ -50,19 +51,19 @@ def interactions_document(
     """
     found = _by_target(decoded.interactions(max_order=max_order, fdr=fdr), len(target_names))
     judged: Sequence[Faithfulness | None] = faithfulness or [None] * len(target_names)
-    names = [_text(name) for name in group_names]
+    names = [writable(name) for name in group_names]
     return {
-        "study": _text(study),
+        "study": writable(study),
         "n_groups": len(names),
         "groups": names,
         "targets": [
             {
-                "name": _text(name),
+                "name": writable(name),
                 "method": str(decoded.method),
                 "n_masks": int(n_masks),
-                "r2": _number(one.r2 if one else None),
-                "spearman": _number(one.spearman if one else None),
-                "noise_ceiling": _number(one.noise_ceiling.value if one else None),
+                "r2": number_or_none(one.r2 if one else None),
+                "spearman": number_or_none(one.spearman if one else None),
+                "noise_ceiling": number_or_none(one.noise_ceiling.value if one else None),
                 "interactions": [_entry(each, names) for each in _largest(interactions, top)],
             }
             for name, one, interactions in zip(target_names, judged, found, strict=True)
@@ -81,21 +82,25 @@ def faithfulness_document(
         faithfulness: One for each target.
     """
     return {
-        "study": _text(study),
+        "study": writable(study),
         "targets": [
             {
-                "name": _text(name),
-                "r2": _number(one.r2),
-                "spearman": _number(one.spearman),
+                "name": writable(name),
+                "r2": number_or_none(one.r2),
+                "r2_ci": interval_or_none(one.r2_ci),
+                "spearman": number_or_none(one.spearman),
+                "spearman_ci": interval_or_none(one.spearman_ci),
+                "rank_ceiling": number_or_none(one.rank_ceiling.value if one.rank_ceiling else None),
+                **_advice(one),
                 "n_masks": _count(one.n_masks),
-                "n_seeds": _number(one.n_seeds),
+                "n_seeds": number_or_none(one.n_seeds),
                 "noise_ceiling": {
-                    "value": _number(one.noise_ceiling.value),
-                    "ci": _interval(one.noise_ceiling.ci),
-                    "signal_variance": _number(one.noise_ceiling.signal_variance),
-                    "seed_variance": _number(one.noise_ceiling.seed_variance),
+                    "value": number_or_none(one.noise_ceiling.value),
+                    "ci": interval_or_none(one.noise_ceiling.ci),
+                    "signal_variance": number_or_none(one.noise_ceiling.signal_variance),
+                    "seed_variance": number_or_none(one.noise_ceiling.seed_variance),
                     "n_masks": _count(one.noise_ceiling.n_masks),
-                    "n_seeds": _number(one.noise_ceiling.n_seeds),
+                    "n_seeds": number_or_none(one.noise_ceiling.n_seeds),
                 },
             }
             for name, one in zip(target_names, faithfulness, strict=True)
@@ -144,32 +149,38 @@ def _entry(one: Interaction, names: Sequence[str]) -> dict[str, Any]:
         "members": members,
         "order": len(members),
         "index": INDEX,
-        "value": _number(one.value),
-        "ci": _interval(one.ci),
-        "moebius": _number(one.moebius),
-        "full": _number(one.full),
+        "value": number_or_none(one.value),
+        "ci": interval_or_none(one.ci),
+        "moebius": number_or_none(one.moebius),
+        "full": number_or_none(one.full),
         "kind": one.kind,
-        "q": _number(getattr(one, "q", None)),
+        "q": number_or_none(getattr(one, "q", None)),
         "reported": getattr(one, "reported", None),
         "verified": "not tested",
     }
 
 
-def _number(value: float | None) -> float | None:
+def number_or_none(value: float | None) -> float | None:
     """A float, or None for what is unknown or not finite; -0.0 is written as 0.0."""
     return None if value is None or not math.isfinite(value) else float(value) + 0.0
+
+
+def _advice(one: Faithfulness) -> dict[str, Any]:
+    advised = allocation(one.noise_ceiling, one.r2)
+    return {"more": advised.more, "why_more": advised.why, "noise_share": number_or_none(advised.noise_share)}
 
 
 def _count(value: int | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _interval(ci: tuple[float, float] | None) -> list[float] | None:
+def interval_or_none(ci: tuple[float, float] | None) -> list[float] | None:
+    """Both ends as a list, or None where one is unknown or not finite."""
     if ci is None or not all(math.isfinite(end) for end in ci):
         return None
     return [float(end) + 0.0 for end in ci]
 
 
-def _text(text: str) -> str:
+def writable(text: str) -> str:
     """Lone surrogates, which no file can hold, become question marks."""
     return text.encode("utf-8", "replace").decode()

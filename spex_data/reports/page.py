@@ -51,6 +51,7 @@ def compose_page(
         ),
         has_texts=bool(group_texts),
         kinds=KIND_MEANINGS,
+        retrained=results.retraining is not None,
     )
 
 
@@ -117,7 +118,17 @@ def _row(effect: Effect, rank: int | None, reach: float) -> Row:
         low=None if low is None else _place(low, reach),
         high=None if high is None else _place(high, reach),
         verified=effect.verified,
+        observed=_observed(effect, places),
     )
+
+
+def _observed(effect: Effect, places: int) -> str:
+    """What retraining gave, with its interval and what it says of the scale; empty if there was none."""
+    if effect.observed is None:
+        return ""
+    ci = interval(effect.observed_ci, places, minus=MINUS)
+    scale = "; depends on the scale" if effect.scale_dependent else ""
+    return f"{signed(effect.observed, places, minus=MINUS)} {ci}".rstrip() + scale
 
 
 def _reach(effects: Sequence[Effect]) -> float:
@@ -148,11 +159,19 @@ def _judged_by(result: TargetResult, said: Mapping[str, Any] | None) -> str:
         seeds = said.get("n_seeds")
         of_seeds = "" if seeds is None else f", the mean over {seeds:g} seed{'s' * (seeds != 1)} each"
         parts.append(f"{said['n_masks']} held-out masks{of_seeds}")
+    r2_ci = (said or {}).get("r2_ci")
+    if r2_ci is not None:
+        low, high = (share(end, minus=MINUS) for end in r2_ci)
+        parts.append(f"R² between {low} and {high}")
     if result.spearman is not None:
-        parts.append(f"rank correlation {share(result.spearman, minus=MINUS)}")
+        highest = (said or {}).get("rank_ceiling")
+        of = "" if highest is None else f" of at most {share(highest)}"
+        parts.append(f"rank correlation {share(result.spearman, minus=MINUS)}{of}")
     ci = (said or {}).get("noise_ceiling", {}).get("ci")
     if ci is not None:
         parts.append(f"noise ceiling between {share(ci[0])} and {share(ci[1])}")
+    if (said or {}).get("why_more"):
+        parts.append((said or {})["why_more"])
     told = "; ".join(parts)
     return told[:1].upper() + told[1:]
 

@@ -36,6 +36,7 @@ class Row:
         value, interval, moebius, full: Numbers in words; an unknown one says so.
         at, low, high: Places of value and interval on the row's scale, 0 to 100 with nothing at 50.
         verified: What retraining said.
+        observed: What it gave, in words; empty if there was none.
     """
 
     rank: int | None
@@ -51,6 +52,7 @@ class Row:
     low: float | None
     high: float | None
     verified: str
+    observed: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ class Page:
         groups: All groups.
         has_texts: Whether any text is shown.
         kinds: Kinds of pairs and what they mean.
+        retrained: Whether anything was verified.
     """
 
     study: str
@@ -133,3 +136,4 @@ class Page:
     groups: tuple[GroupPart, ...]
     has_texts: bool
     kinds: Mapping[str, str]
+    retrained: bool = False

@@ -33,6 +33,10 @@ def plan_table(plan: Mapping[str, Any]) -> RenderableType:
         Text(),
         Text(_how(plan), style="dim"),
     ]
+    if plan.get("verify_fine_tunes"):
+        parts.insert(2, Text(f"verification retrains at most {plan['verify_fine_tunes']:,} more"))
+    if plan.get("advice"):
+        parts.insert(-2, Text(f"measured by the run so far: {plan['advice']}"))
     return Group(*parts)
 
 

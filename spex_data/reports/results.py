@@ -28,6 +28,9 @@ class Effect:
         kind: Of a pair, in a word; None if there is none.
         verified: "confirmed", "refuted", "uncertain" or "not tested".
         reported: Whether it is in the list of the study's false discovery rate; None if unknown.
+        observed: The same as retrained; None if it was not.
+        observed_ci: Its interval, None if unknown.
+        scale_dependent: Whether its sign changes between scales; None if unknown.
     """
 
     members: tuple[int, ...]
@@ -39,6 +42,9 @@ class Effect:
     kind: str | None
     verified: str
     reported: bool | None = None
+    observed: float | None = None
+    observed_ci: tuple[float, float] | None = None
+    scale_dependent: bool | None = None
 
     @property
     def order(self) -> int:
@@ -102,11 +108,13 @@ class Results:
         study: Its name.
         groups: Labels of the groups, no two alike.
         targets: One for each target.
+        retraining: What verification took and came to, as interactions.json has it; None if there was none.
     """
 
     study: str
     groups: tuple[str, ...]
     targets: tuple[TargetResult, ...]
+    retraining: Mapping[str, Any] | None = None
 
     @property
     def scale(self) -> float:
@@ -149,6 +157,7 @@ def read_results(document: Mapping[str, Any] | Results) -> Results:
             study=str(document["study"]),
             groups=labels,
             targets=tuple(_target(entry, labels) for entry in document["targets"]),
+            retraining=document.get("verification"),
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise StoreError(
@@ -189,7 +198,7 @@ def _target(entry: Mapping[str, Any], labels: tuple[str, ...]) -> TargetResult:
 
 def _effect(entry: Mapping[str, Any], labels: tuple[str, ...]) -> Effect:
     members = tuple(int(member) for member in entry["members"])
-    ci = entry["ci"]
+    ci, observed_ci = entry["ci"], entry.get("observed_ci")
     return Effect(
         members=members,
         groups=tuple(labels[member] for member in members),
@@ -200,4 +209,7 @@ def _effect(entry: Mapping[str, Any], labels: tuple[str, ...]) -> Effect:
         kind=entry["kind"],
         verified=str(entry["verified"]),
         reported=entry.get("reported"),
+        observed=entry.get("observed"),
+        observed_ci=None if observed_ci is None else (float(observed_ci[0]), float(observed_ci[1])),
+        scale_dependent=entry.get("scale_dependent"),
     )

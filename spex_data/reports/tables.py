@@ -15,7 +15,17 @@ from rich.text import Text
 
 from spex_data.reports.labels import decimals, inert, interval, shorten, signed
 from spex_data.reports.results import NOT_TESTED, Effect, Results, TargetResult, listing, read_results
-from spex_data.reports.words import SMALL, Belief, belief, kind_word, summary, unit_words, verification
+from spex_data.reports.words import (
+    SMALL,
+    Belief,
+    belief,
+    controls,
+    kind_word,
+    retraining,
+    summary,
+    unit_words,
+    verification,
+)
 
 WIDE = 112
 """Columns from which an interaction takes one line."""
@@ -87,7 +97,11 @@ def interactions_table(
         floor = SMALL * (results.scale if target is None else result.scale)
         parts += [*_head(result, results), _effects(result, top, width, floor), Text()]
     marked = any(effect.reported is not None for result in chosen for effect in result.interactions)
-    parts.append(_reading(unit, tested=any(_is_tested(result) for result in chosen), marked=marked))
+    scaled = any(effect.scale_dependent for result in chosen for effect in result.interactions)
+    parts.append(_reading(unit, tested=any(map(_is_tested, chosen)), marked=marked, scaled=scaled))
+    said = " ".join(sentence for sentence in (retraining(results), controls(results)) if sentence)
+    if said and target is None:
+        parts.append(Text(said, style="bold"))
     return Group(*parts)
 
 
@@ -199,7 +213,7 @@ class _Shown:
     @property
     def room(self) -> int:
         """Columns for the groups' names."""
-        others = (66 if self.wide else 56) + (12 if self.wide and self.tested else 0)
+        others = (66 if self.wide else 56) + (20 if self.wide and self.tested else 0)
         return min(max(self.width - others, 18), 90)
 
 
@@ -222,7 +236,9 @@ def _cells(effect: Effect, shown: _Shown) -> list[Text]:
     ci = interval(effect.ci, shown.places)
     kind = Text(kind_word(effect))
     outcome = (
-        Text(effect.verified, style=_OUTCOMES.get(effect.verified, "dim")) if effect.order > 1 else Text()
+        Text(_outcome(effect, shown), style=_OUTCOMES.get(effect.verified, "dim"))
+        if effect.order > 1
+        else Text()
     )
     ends = [Text("-" if end is None else signed(end, shown.places)) for end in (effect.moebius, effect.full)]
     if shown.wide:
@@ -239,7 +255,14 @@ def _cells(effect: Effect, shown: _Shown) -> list[Text]:
     return [Text("\n".join(lines)), kind, value, *ends]
 
 
-def _reading(unit: str, *, tested: bool, marked: bool) -> Text:
+def _outcome(effect: Effect, shown: _Shown) -> str:
+    """The verdict, on a wide terminal with what was observed; "~" marks a sign that depends on the scale."""
+    mark = "~" if effect.scale_dependent else ""
+    observed = f" {signed(effect.observed, shown.places)}" if effect.observed is not None else ""
+    return f"{effect.verified}{mark}{observed if shown.wide else ''}"
+
+
+def _reading(unit: str, *, tested: bool, marked: bool, scaled: bool) -> Text:
     words = Text(style="dim")
     words.append(
         f"effect: what the groups add together beyond their parts, in {unit_words(unit)}, mean over the "
@@ -248,6 +271,8 @@ def _reading(unit: str, *, tested: bool, marked: bool) -> Text:
     )
     if marked:
         words.append("\n*: stands out among all sets up to its size, at the study's false discovery rate")
+    if scaled:
+        words.append("\n~: the sign changes between log-odds, log-probability and probability")
     if not tested:
         words.append(f"\nverified by retraining: {NOT_TESTED}")
     return words

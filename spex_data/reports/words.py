@@ -127,7 +127,43 @@ def verification(result: TargetResult) -> str:
     return "retrained: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
 
 
+def retraining(results: Results) -> str:
+    """What came of retraining the largest interactions, in a sentence; empty if none was tried."""
+    said = results.retraining
+    if said is None:
+        return ""
+    claims = said["counts"]["claim"]
+    tested = claims["tested"]
+    if not tested:
+        return f"No interaction was retrained: {said['note'] or 'none was found'}."
+    if claims["refuted"] == tested:
+        those = "the one interaction that was retrained is" if tested == 1 else f"all {tested} retrained are"
+        return f"None of it held up: {those} refuted."
+    parts = [f"{claims['confirmed']} confirmed", f"{claims['refuted']} refuted"]
+    parts += [f"{claims['uncertain']} uncertain"] if claims["uncertain"] else []
+    return f"Of {tested} interaction{'s' * (tested != 1)} retrained, {listed(parts)}."
+
+
+def controls(results: Results) -> str:
+    """How the sets fared that should do nothing, in a sentence; empty if none was retrained."""
+    said, parts = results.retraining, []
+    for role, words in (("null", "predicted to do nothing"), ("phantom", "with a phantom group")):
+        one = said["counts"][role] if said else {"tested": 0}
+        if said and one["tested"]:
+            chance = said["level"] * one["tested"]
+            parts.append(
+                f"{one['confirmed']} of {one['tested']} sets {words} were found to act"
+                f" ({one['p_below_level']} at p < {said['level']:g} by themselves, {chance:.1f} by chance)"
+            )
+    return f"As a check, {listed(parts)}." if parts else ""
+
+
 def overall(results: Results) -> str:
+    """What came of retraining, how many targets can be believed, and how the check was checked."""
+    return " ".join(part for part in (retraining(results), _believed(results), controls(results)) if part)
+
+
+def _believed(results: Results) -> str:
     """How many targets can be believed, in a sentence."""
     levels = Counter(belief(one.r2, one.noise_ceiling).level for one in results.targets)
     total = len(results.targets)

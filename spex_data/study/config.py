@@ -22,6 +22,7 @@ from spex_data.study.procedure import (
     RunnerConfig,
     TrackingConfig,
     TrainingConfig,
+    VerifyConfig,
 )
 from spex_data.study.sections import DataConfig, GroupsConfig, ModelConfig, TargetsConfig
 
@@ -69,6 +70,7 @@ class StudyConfig(Section):
     training: TrainingConfig = TrainingConfig()
     masks: MasksConfig = MasksConfig()
     decoding: DecodingConfig = Field(default_factory=DecodingConfig)
+    verify: VerifyConfig = VerifyConfig()
     runner: RunnerConfig = RunnerConfig()
     tracking: TrackingConfig = TrackingConfig()
     report: ReportConfig = ReportConfig()

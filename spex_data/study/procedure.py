@@ -1,4 +1,4 @@
-"""The sections that say how it is studied: adapters, training, masks, decoding, runner, tracking, report."""
+"""The sections that say how it is studied: adapters, training, masks, decoding, verify, runner, ..."""
 
 from __future__ import annotations
 
@@ -170,6 +170,48 @@ class DecodingConfig(Section):
         accepts="a number between 0 and 1, such as 0.1, or null",
         description="Share of the reported interactions that may be there by chance; null: none"
         " is singled out.",
+    )
+
+
+class VerifyConfig(Section):
+    """Which interactions are retrained to see whether they are true."""
+
+    enabled: bool = key(
+        True, accepts="true or false", description="Retrain what decides the largest interactions."
+    )
+    top: Whole = key(3, accepts=_AT_LEAST_1, description="Interactions of a target that are retrained.", ge=1)
+    share: Annotated[Real, Field(gt=0, le=1)] = key(
+        0.25,
+        accepts="a number above 0 and at most 1, such as 0.25",
+        description="Fine-tunes for it at most, as a share of the study's own.",
+    )
+    backgrounds: Whole = key(
+        6,
+        accepts="a whole number of at least 4",
+        description="Draws of the other groups that each interaction is retrained over, at most.",
+        ge=4,
+    )
+    full: Whole = key(
+        1,
+        accepts="a whole number of at least 0",
+        description="Seeds with which it is also retrained where all other groups are present.",
+        ge=0,
+    )
+    filtered: Whole = key(
+        1,
+        accepts="a whole number of at least 0",
+        description="Interactions, the largest, that are also retrained there by the filtered schedule.",
+        ge=0,
+    )
+    margin: Annotated[Real, Field(ge=0, lt=1)] = key(
+        0.25,
+        accepts="a number from 0 to 1, such as 0.25",
+        description="Share of what is predicted within which an effect is as good as none.",
+    )
+    level: Annotated[Real, Field(gt=0, lt=1)] = key(
+        0.1,
+        accepts="a number between 0 and 1, such as 0.1",
+        description="Share of the verdicts that may be wrong, over all interactions retrained.",
     )
 
 

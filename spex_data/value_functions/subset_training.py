@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.data import Examples
-from spex_data.evaluation import Queries, Targets, encode_targets, evaluate_targets, values_from_logits
+from spex_data.evaluation import (
+    Queries,
+    Targets,
+    encode_targets,
+    evaluate_targets,
+    on_scales,
+    values_from_logits,
+)
 from spex_data.groups import Grouping
 from spex_data.models import BaseModel
 from spex_data.training import (
@@ -29,6 +36,7 @@ from spex_data.training import (
     probe_pass_size,
     train_adapters,
 )
+from spex_data.training.recipe import Schedule
 from spex_data.value_functions.protocol import Measured
 
 _MODULUS = 2**128
@@ -145,6 +153,19 @@ class SubsetTraining:
         other = replace(self, targets=self.targets.select(columns))
         shared = {name: value for name, value in vars(self).items() if name in ("_prepared", "_content")}
         vars(other).update(shared)
+        return other
+
+    def on_scales(self) -> SubsetTraining:
+        """The same value function with every target also on the scales that signs are compared on."""
+        return self._sharing(replace(self, targets=on_scales(self.targets)))
+
+    def with_schedule(self, schedule: Schedule) -> SubsetTraining:
+        """The same value function trained by another schedule."""
+        return self._sharing(replace(self, recipe=replace(self.recipe, schedule=schedule)))
+
+    def _sharing(self, other: SubsetTraining) -> SubsetTraining:
+        """Another value function of the same examples and sites; what was prepared for training is shared."""
+        vars(other).update(_prepared=self._prepared, _content=self._content)
         return other
 
     def evaluate(self, bank: AdapterBank) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ LIGHT = [
     "groups",
     "data",
     "faithfulness",
+    "verification",
     "reports",
     "study",
 ]

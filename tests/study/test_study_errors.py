@@ -113,6 +113,10 @@ class TestOneKey:
             ("masks.p", 1, "masks.p: is 1; write a number between 0 and 1"),
             ("masks.heldout", -1, "masks.heldout: is -1; write a whole number of at least 0"),
             ("masks.heldout_seeds", 0, "masks.heldout_seeds: is 0; write a whole number of at least 1"),
+            ("verify.share", 0, "verify.share: is 0; write a number above 0 and at most 1, such as 0.25"),
+            ("verify.backgrounds", 3, "verify.backgrounds: is 3; write a whole number of at least 4"),
+            ("verify.margin", 1, "verify.margin: is 1; write a number from 0 to 1, such as 0.25"),
+            ("verify.enabled", "maybe", 'verify.enabled: is "maybe"; write true or false'),
             ("runner.workers", 0, "runner.workers: is 0; write auto, or a whole number of at least 1"),
             (
                 "runner.kind",

@@ -1,0 +1,149 @@
+"""Studies to measure attribution of groups on: planted functions, embedded worlds, exhaustive LoRA games."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spex_data.spectra import Term
+from spex_data.value_functions.planted_families import planted_study
+
+Masks, Values = NDArray[np.bool_], NDArray[np.float64]
+
+
+class Measure(Protocol):
+    """Values of masks, each with its seed."""
+
+    def __call__(self, masks: Masks, seeds: NDArray[np.int64]) -> Values:
+        """bool[m, n], int64[m] -> float64[m, t]."""
+        ...
+
+
+@dataclass
+class Study:
+    """What is measured, and what is known of it.
+
+    Attributes:
+        kind: Of which study this is one, by seed.
+        name: Its own.
+        n_groups: Number of groups.
+        measure: One fine-tune a mask and seed.
+        truth: Of each target the sets that act, with their sign; None where nobody knows.
+        gradients: float64[n, t], what a gradient baseline says of each group; None where there is no model.
+    """
+
+    kind: str
+    name: str
+    n_groups: int
+    measure: Measure
+    truth: list[dict[Term, float]] | None = None
+    gradients: Values | None = None
+    seen: dict[tuple[bytes, int], Values] = field(default_factory=dict)
+
+    def values(self, masks: Masks, seeds: NDArray[np.int64]) -> Values:
+        """Measures what was not measured before."""
+        names = [(np.packbits(mask).tobytes(), int(seed)) for mask, seed in zip(masks, seeds, strict=True)]
+        new = [row for row, name in enumerate(names) if name not in self.seen]
+        for start in range(0, len(new), 32):
+            rows = new[start : start + 32]
+            found = self.measure(masks[rows], seeds[rows])
+            self.seen |= {names[row]: value for row, value in zip(rows, found, strict=True)}
+        return np.array([self.seen[name] for name in names])
+
+
+def planted(seeds: range, n_groups: int = 16) -> Iterator[Study]:
+    """Pure functions: redundancy, rescue, conflict and a threshold, with main effects and noise around."""
+    for seed in seeds:
+        study = planted_study(n_groups=n_groups, difficulty=0.1, noise_sd=1.0, seed=seed)
+        truth = [_banzhaf(study.function.expansion, each, column) for column, each in enumerate(study.truth)]
+        yield Study(
+            "planted",
+            f"planted {seed}",
+            n_groups,
+            lambda masks, seeds, f=study.function: f(masks, seeds).values,
+            truth,
+        )
+
+
+def embedded(seeds: range) -> Iterator[Study]:
+    """Real fine-tunes of a small Llama on the texts of worlds with interactions by construction."""
+    from attribution_gradients import group_gradients
+
+    from spex_data.embedded import demo_world, embedded_base_model
+    from spex_data.groups import by_column
+    from spex_data.training import LoraRecipe
+    from spex_data.value_functions import SubsetTraining
+
+    for seed in seeds:
+        world, base = demo_world(seed), embedded_base_model(seed)
+        grouping = by_column(world.examples.ids, world.examples.columns["group"], core=("replay",))
+        recipe = LoraRecipe(
+            rank=4,
+            alpha=8,
+            target_modules=("q_proj", "v_proj", "o_proj", "up_proj", "down_proj"),
+            epochs=6,
+            batch_size=16,
+            learning_rate=0.005,
+        )
+        function = SubsetTraining(base, world.examples, grouping, recipe, world.targets, adapters_per_pass=8)
+        owners = {
+            frozenset(grouping.example_ids[row] for row in rows): group
+            for group, rows in enumerate(grouping.members)
+        }
+        truth: list[dict[Term, float]] = [{} for _ in world.targets.names]
+        for one in world.planted:
+            members = tuple(sorted(owners[ids] for ids in one.groups))
+            truth[world.targets.names.index(one.target)][members] = one.ideal
+        yield Study(
+            "embedded",
+            f"world {seed}",
+            grouping.n_groups,
+            lambda masks, seeds, f=function: f(masks, seeds).values,
+            truth,
+            group_gradients(base, world.examples, grouping, world.targets),
+        )
+
+
+def finished_run(folder: Path) -> Study:
+    """The value function of a finished run, such as configs/banking77.yaml, on fresh masks and seeds."""
+    from tasks.inputs import value_function
+    from tasks.run_folder import RunFolder
+
+    run = RunFolder(folder)
+    function = value_function(run).with_pass_size(run.adapters_per_pass())
+    return Study(
+        folder.name,
+        folder.name,
+        function.n_groups,
+        lambda masks, seeds: function(masks, seeds).values,
+    )
+
+
+def games(folder: Path) -> Iterator[Study]:
+    """Games of which every subset was fine-tuned, with two seeds: a seed's parity says which is looked up."""
+    for path in sorted(folder.glob("lora12_*.npz")):
+        held: Any = np.load(path)
+        names = sorted(name.removeprefix("target_") for name in held.files if name.startswith("target_"))
+        tables = np.stack(
+            [np.stack([held[f"seed{k}_{name}"] for name in names], axis=1) for k in (1, 2)]
+        ).astype(np.float64)
+        n = int(np.log2(tables.shape[1]))
+
+        def look_up(masks: Masks, seeds: NDArray[np.int64], t: Values = tables, n: int = n) -> Values:
+            return np.asarray(t[seeds % 2, masks @ (1 << np.arange(n))])
+
+        yield Study("lora12", path.stem, n, look_up)
+
+
+def _banzhaf(expansion: Any, truth: Any, column: int) -> dict[Term, float]:
+    """Sets whose Banzhaf index is not 0, with it: the index that is recovered."""
+    found = {
+        one: float(np.atleast_1d(expansion.discrete_derivative(one, lambda order: float(order == 0)))[column])
+        for one in truth
+    }
+    return {one: value for one, value in found.items() if abs(value) > 1e-9}

@@ -1,0 +1,41 @@
+"""`spex-data verify`: retrain the corners of one's own hypothesis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from flows.environment import require_prefect_server
+from flows.options import JSON
+
+
+@click.command()
+@click.argument("run_dir", type=click.Path())
+@click.option(
+    "--groups", required=True, metavar="A,B", help="Names or numbers of 2 to 4 groups, with commas between."
+)
+@click.option("--target", default=None, help="Only this target; all of them by default.")
+@JSON
+def verify(run_dir: str, groups: str, target: str | None, json_wanted: bool) -> None:
+    """Retrain what decides whether some groups act together; says what it costs before it starts."""
+    from spex_data.reports import as_json
+    from tasks.hypothesis import chosen_groups, chosen_target
+    from tasks.run_folder import RunFolder
+
+    folder = RunFolder(Path(run_dir))
+    members = chosen_groups(folder, groups)
+    column = chosen_target(folder, target)
+    require_prefect_server()
+    from flows.hypothesis import hypothesis
+    from flows.summary import print_verdicts
+    from flows.terminal import progress_shown
+
+    console = Console(stderr=json_wanted)
+    with progress_shown(console):
+        document = hypothesis(str(folder.directory), members, column)
+    if json_wanted:
+        click.echo(as_json(document), nl=False)
+    else:
+        print_verdicts(console, document)

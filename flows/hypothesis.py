@@ -1,0 +1,48 @@
+"""One's own hypothesis on a finished run: retrained by the same road as the study's claims."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from flows.progress import Progress, say, tell
+from flows.verification import retrained
+from spex_data.values import writer_lock
+from tasks.foreign import recover_from
+from tasks.hypothesis import cost_words
+from tasks.run_folder import RunFolder
+from tasks.tracking import TrackedRun
+from tasks.verify import judged_document, plan_rows
+from tasks.verify_plan import asked_by_hand
+
+
+@flow(
+    name="hypothesis",
+    flow_run_name="verify groups {members}",
+    description="Retrain the corners of a set of groups that someone names, and judge what comes back.",
+)
+def hypothesis(directory: str, members: tuple[int, ...], target: int | None) -> dict[str, Any]:
+    """Verifies one set of groups.
+
+    Args:
+        directory: A finished run.
+        members: The groups, sorted.
+        target: Number of a target; None for all.
+
+    Returns:
+        A document like verification.json.
+    """
+    folder = RunFolder(Path(directory))
+    study = folder.read_study()
+    with writer_lock(folder.directory):
+        tell(Progress("decoding the run's values"))
+        recovery = recover_from(
+            folder.directory, method=study.decoding.method, max_order=None, top=study.report.top
+        )
+        asked = asked_by_hand(folder, recovery, members, target)
+        planned = plan_rows(folder, asked, folder.own_masks)
+        say(cost_words(folder, planned))
+        retrained(study, directory, planned, TrackedRun())
+        return judged_document(folder, study, recovery, asked, folder.own_masks)

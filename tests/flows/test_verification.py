@@ -1,0 +1,62 @@
+"""One's own hypothesis on a real run, by the command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from spex_data.reports import read_document
+from tasks.run_folder import RunFolder
+
+
+@pytest.fixture
+def run_copy(plain_run, tmp_path) -> RunFolder:
+    """A finished run of one's own, whose hypotheses are retrained on four backgrounds."""
+    folder = RunFolder(Path(shutil.copytree(plain_run, tmp_path / "run")))
+    study = yaml.safe_load(folder.study.read_text())
+    study["verify"] |= {"backgrounds": 4, "full": 1}
+    folder.study.write_text(yaml.safe_dump(study))
+    return folder
+
+
+class TestVerify:
+    """`spex-data verify` retrains what decides one's own hypothesis."""
+
+    def test_a_study_too_small_for_one_interaction_says_so_and_trains_nothing(self, plain_run):
+        document = read_document(plain_run / "verification.json")
+        assert document["tests"] == []
+        assert document["fine_tunes"] == 0
+        assert document["note"]
+
+    def test_it_prints_cost_and_verdict_for_each_target_and_reuses_what_it_measured(
+        self, spex_data, run_copy
+    ):
+        run = str(run_copy.directory)
+        first = spex_data("verify", run, "--groups", "0,1", "--json")
+        assert first.returncode == 0, first.stderr
+        assert "this takes 20 fine-tunes" in first.stderr
+        document = json.loads(first.stdout)
+        assert [test["backgrounds"] for test in document["tests"]] == [4] * 5
+        again = spex_data("verify", run, "--groups", "0,1", "--target", "redundant")
+        assert again.returncode == 0, again.stderr
+        assert "this takes 0 fine-tunes; 20 of 20 are measured already" in again.stdout
+        assert document["tests"][0]["verdict"] in again.stdout
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [
+            (["--groups", "0"], "names 1 group"),
+            (["--groups", "0,0"], "one group twice"),
+            (["--groups", "0,nobody"], "no such group"),
+            (["--groups", "0,1", "--target", "nothing"], "nothing"),
+        ],
+    )
+    def test_what_a_run_does_not_have_is_named_with_what_it_has(self, spex_data, plain_run, words, told):
+        done = spex_data("verify", str(plain_run), *words)
+        assert done.returncode == 2
+        assert told in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,79 @@
+"""Verification as a stage, each task called by itself: no Prefect server, no tracking."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from prefect.logging import disable_run_logger
+
+from spex_data.reports import read_document
+from spex_data.study import parse_study
+from spex_data.values import read_value_table
+from tasks.design import design
+from tasks.foreign import recover_from
+from tasks.measure import measure
+from tasks.prepare import prepare
+from tasks.recover import collect
+from tasks.run_folder import RunFolder
+from tasks.tracking import TrackedRun
+from tasks.verify import judge_verification, plan_verification, retrain
+from tests.flows.conftest import study
+
+PAIR = (0, 1)
+
+
+@pytest.fixture
+def run_copy(tmp_path) -> RunFolder:
+    """A measured run that may retrain as much as its study trained."""
+    folder, tracked = RunFolder(tmp_path / "run"), TrackedRun()
+    verify = {"share": 1.0, "backgrounds": 4, "full": 0}
+    folder.claim(parse_study(study(verify=verify)), update=False)
+    with disable_run_logger():
+        planned = design.fn(str(folder.directory), prepare.fn(str(folder.directory), tracked), tracked)
+        for chunk in planned.chunks:
+            measure.fn(str(folder.directory), chunk, tracked)
+        collect.fn(str(folder.directory), 0, tracked)
+    return folder
+
+
+def claiming(recovery, predicted):
+    """The recovery, its first target claiming one pair and nothing else."""
+    document = json.loads(json.dumps(recovery.interactions))
+    for number, target in enumerate(document["targets"]):
+        entry = {**target["interactions"][0], "members": list(PAIR), "order": 2, "value": predicted}
+        target["interactions"] = [{**entry, "ci": None, "reported": True}] if number == 0 else []
+    return replace(recovery, interactions=document)
+
+
+class TestStage:
+    """Corners are retrained by the same road, into the same store, and the verdicts reach every file."""
+
+    def test_a_claim_is_retrained_once_and_its_verdict_is_in_the_documents(self, run_copy):
+        directory, tracked = str(run_copy.directory), TrackedRun()
+        recovery = claiming(
+            recover_from(run_copy.directory, method="linear", max_order=2, top=20), predicted=50.0
+        )
+        with disable_run_logger():
+            planned = plan_verification.fn(directory, recovery, tracked)
+            assert planned.note is None
+            assert planned.total <= 26
+            for chunk in planned.chunks:
+                retrain.fn(directory, chunk, tracked)
+            again = plan_verification.fn(directory, recovery, tracked)
+            verified = judge_verification.fn(directory, recovery, again, tracked)
+        assert (again.done, again.chunks) == (planned.total, ())
+        document = read_document(run_copy.verification)
+        (claim,) = [test for test in document["tests"] if test["role"] == "claim"]
+        assert claim["backgrounds"] == 4
+        assert claim["verdict"] == "refuted"  # no pair of this world adds 50 to the log-odds
+        assert set(claim["scales"]) == {"log-odds", "log-prob", "probability"}
+        assert document["counts"]["phantom"]["tested"] == 5
+        assert verified.interactions["targets"][0]["interactions"][0]["verified"] == "refuted"
+        table = read_value_table(run_copy.values)
+        assert {role: table.roles.count(role) for role in ("train", "heldout")} == {"train": 18, "heldout": 8}
+        rows = [row for row, role in enumerate(table.roles) if role.startswith("verify")]
+        assert len(rows) == planned.total
+        assert not np.isnan(table.values[rows]).any()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from prefect.states import Cancelled
 from pydantic import BaseModel, Field
 
 from flows.approval import wait_for_approval
-from flows.events import say_how_it_ended, tag_flow_run
+from flows.execution import execution
 from flows.progress import Progress, say, tell
 from flows.runners import task_runner, worker_resources
 from flows.stopping import Stopped, stopped, until
@@ -35,9 +34,9 @@ from tasks.measure import SpanDone, measure
 from tasks.prepare import prepare
 from tasks.recover import collect, recover
 from tasks.report import report
-from tasks.run_folder import RunFolder, now
+from tasks.run_folder import RunFolder
 from tasks.spans import Span, spans
-from tasks.tracking import TrackedRun, end_run, end_run_if_possible, end_run_left_open, set_tags, start_run
+from tasks.tracking import TrackedRun
 from tasks.workers import n_workers
 
 
@@ -262,71 +261,3 @@ def _measured(
     futures = {measure.submit(directory, span): span for span in todo}
     for future in as_completed(list(futures)):
         yield ended(futures[future], future.result)
-
-
-def _page() -> str | None:
-    """This flow run's page; None without a server."""
-    url = flow_run.ui_url
-    return url if url and url.startswith("http") else None
-
-
-@contextmanager
-def execution(study: StudyConfig, folder: RunFolder, stage: str = "all") -> Iterator[TrackedRun]:
-    """One execution in the manifest and in MLflow, closed as what it came to.
-
-    Args:
-        study: What is run.
-        folder: Where.
-        stage: "train", "decode" or "all".
-    """
-    executions: list[dict[str, Any]] = folder.read_manifest().get("executions", [])
-    for earlier in executions:
-        if earlier["state"] == "running":
-            earlier["state"] = "killed"
-        if earlier["state"] != "finished" and earlier["mlflow_run_id"]:
-            end_run_left_open(earlier["mlflow_uri"], earlier["mlflow_run_id"])
-    place = str(folder.directory.resolve())
-    tags = {
-        "spex.run_folder": place,
-        "spex.execution": str(len(executions) + 1),
-        "spex.stage": stage,
-        "mlflow.source.name": "spex-data run",
-        "mlflow.note.content": f"Which groups of training examples interact: study **{study.name}**, "
-        f"execution {len(executions) + 1}.\n\nFiles: `{place}`. Prefect: {_page() or 'no server'}.",
-    }
-    tracked = start_run(study, folder.directory, tags)
-    this: dict[str, Any] = {
-        "started": now(),
-        "state": "running",
-        "mlflow_uri": tracked.uri,
-        "mlflow_run_id": tracked.run_id,
-        "mlflow_url": tracked.url,
-        "prefect_flow_run_id": str(flow_run.id) if flow_run.id else None,
-        "prefect_url": _page(),
-    }
-    executions.append(this)
-    folder.update_manifest({"executions": executions})
-    set_tags(tracked, {"prefect.flow_run_id": str(flow_run.id), "prefect.url": _page() or "no server"})
-    tag_flow_run(study.name, tracked.run_id)
-
-    def close(state: str, error: BaseException | None = None) -> None:
-        this.update(state=state, finished=now())
-        folder.update_manifest({"executions": executions})
-        say_how_it_ended(study, folder, this, error)
-
-    try:
-        yield tracked
-    except Stopped as stop:
-        close("stopped", stop)
-        end_run_if_possible(tracked, "KILLED")
-        raise
-    except Exception as error:
-        close("failed", error)
-        end_run_if_possible(tracked, "FAILED")
-        raise
-    except BaseException as error:
-        close("interrupted", error)
-        end_run_if_possible(tracked, "KILLED")
-        raise
-    close("finished")
-    end_run(tracked, "FINISHED")

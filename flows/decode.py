@@ -11,7 +11,7 @@ from prefect import flow, tags
 from prefect.runtime import flow_run
 from pydantic import BaseModel, Field
 
-from flows.attribution import execution
+from flows.execution import execution
 from spex_data.errors import StoreError
 from spex_data.values import read_value_table, writer_lock
 from tasks.recover import recover

@@ -15,7 +15,8 @@ from prefect.states import Cancelled
 from pydantic import BaseModel
 
 from flows.approval import wait_for_approval
-from flows.attribution import AttributionParameters, deadline_of, execution, fine_tune_missing
+from flows.attribution import AttributionParameters, deadline_of, fine_tune_missing
+from flows.execution import execution
 from flows.stopping import Stopped
 from spex_data.values import writer_lock
 from tasks.design import design

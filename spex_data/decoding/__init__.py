@@ -1,8 +1,9 @@
 """From masks and values to a sparse expansion of the set function, one algorithm a module."""
 
+from spex_data.decoding.diagnostics import Diagnostics
 from spex_data.decoding.interactions import Interaction
 from spex_data.decoding.protocol import Decoder
 from spex_data.decoding.registry import DEFAULT, NAMES, decoder
-from spex_data.decoding.result import Decoded, Diagnostics
+from spex_data.decoding.result import Decoded
 
 __all__ = ["DEFAULT", "NAMES", "Decoded", "Decoder", "Diagnostics", "Interaction", "decoder"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spex_data.decoding.diagnostics import Diagnostics
 from spex_data.decoding.interactions import Interaction, predicted_interactions, ranked_interactions
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.certainty import (
@@ -23,29 +24,6 @@ from spex_data.decoding.uncertainty.debiased import CrossFit, Estimates
 from spex_data.errors import DecodingError, MaskError
 from spex_data.masks import MaskDistribution, as_masks
 from spex_data.spectra import FourierExpansion, Term, canonical
-
-
-@dataclass(frozen=True)
-class Diagnostics:
-    """How one target was decoded.
-
-    Attributes:
-        n_masks: Different masks decoded from.
-        n_duplicates: Rows that were averaged into another row of the same mask.
-        constant: Whether all values are equal, so that there is nothing but their mean.
-        n_terms: Terms of the expansion that predicts, the constant included.
-        cv_r2: Out-of-fold R2 on the masks decoded from, a little above what new masks give; None if unknown.
-        scores: Out-of-fold R2 of each candidate that was compared.
-        settings: What was chosen, by name.
-    """
-
-    n_masks: int
-    n_duplicates: int
-    constant: bool = False
-    n_terms: int = 1
-    cv_r2: float | None = None
-    scores: Mapping[str, float] = field(default_factory=dict)
-    settings: Mapping[str, float | int | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

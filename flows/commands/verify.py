@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from flows.environment import require_prefect_server
+from flows.environment import require_servers
 from flows.options import JSON
 
 
@@ -27,7 +27,7 @@ def verify(run_dir: str, groups: str, target: str | None, json_wanted: bool) -> 
     folder = RunFolder(Path(run_dir))
     members = chosen_groups(folder, groups)
     column = chosen_target(folder, target)
-    require_prefect_server()
+    require_servers(folder.read_study())
     from flows.hypothesis import hypothesis
     from flows.summary import print_verdicts
     from flows.terminal import progress_shown

@@ -75,6 +75,7 @@ def study(**changes: object) -> dict[str, object]:
         "lora": {"rank": 4, "alpha": 8, "target_modules": ["q_proj", "v_proj"]},
         "training": {"epochs": 1, "batch_size": 16, "learning_rate": 0.005},
         "masks": {"budget": 18, "heldout": 4, "heldout_seeds": 2},
+        "decoding": {"method": "lasso"},
         "runner": {"kind": "inline", "chunk": 8},
         **changes,
     }

@@ -10,7 +10,6 @@ import pytest
 from flows import approval
 from spex_data.reports import plan_markdown
 from tests.flows.conftest import write_study
-from tests.flows.test_cli import call  # noqa: F401
 
 PLAN = {
     "study": "a|b", "fine_tunes": 64, "missing": 60, "masks": 48, "heldout_masks": 8, "heldout_seeds": 2,
@@ -55,7 +54,7 @@ class TestApproval:
 
         return lambda path, body: threading.Thread(target=answer, args=(path, body), daemon=True).start()
 
-    def test_declined_cancelled_and_approved(self, call, answering, tmp_path, prefect_server):  # noqa: F811
+    def test_declined_cancelled_and_approved(self, call, answering, tmp_path, prefect_server):
         small = {"masks": {"budget": 6, "heldout": 2, "heldout_seeds": 1}, "decoding": {"method": "linear"}}
         runner = {"kind": "inline", "chunk": 8, "approve": True}
         config = write_study(tmp_path / "tiny.yaml", name="asked", runner=runner, **small)

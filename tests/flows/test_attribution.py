@@ -67,7 +67,7 @@ class TestRun:
             [run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'"
         )
         names = sorted(child.info.run_name for child in children)
-        assert names[0] == "decode: auto"
+        assert names[0] == "decode: lasso"
         assert names[1:] == ["masks 0-7", "masks 16-23", "masks 24-25", "masks 8-15"]
         artifacts = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
         assert {"interactions.json", "values.parquet", "report.html", "figures"} <= artifacts

@@ -78,7 +78,7 @@ class TestDumpStudy:
         text = dump_study(load_study(path))
         assert [line.partition(":")[0] for line in text.splitlines() if line[0].isalpha()] == [
             *("name", "seed", "lens", "data", "groups", "targets", "model", "lora", "training", "masks"),
-            *("decoding", "runner", "tracking", "report"),
+            *("decoding", "verify", "runner", "tracking", "report"),
         ]
         assert "  from: " in text
 

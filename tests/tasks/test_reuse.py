@@ -130,7 +130,8 @@ class TestKeptAdapters:
         assert np.flatnonzero(reuse.kept).tolist() == rows
         measured = measure_kept(folder, now.with_targets([1]), plan, [6, 4], tuple(set(kept.values())))
         fresh = now(plan.masks[rows], plan.seeds[rows]).values
-        np.testing.assert_array_equal(measured.values[:, 0], fresh[[2, 0], 1])
+        # other shapes of batches round otherwise
+        np.testing.assert_allclose(measured.values[:, 0], fresh[[2, 0], 1], rtol=1e-6)
 
     def test_the_bank_of_an_update_leaves_the_adapters_of_before_in_place(self, folder):
         for function in (function_of(), function_of(changed="lamp lamp")):

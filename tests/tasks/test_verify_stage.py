@@ -18,6 +18,7 @@ from tasks.measure import measure
 from tasks.prepare import prepare
 from tasks.recover import collect
 from tasks.run_folder import RunFolder
+from tasks.spans import spans
 from tasks.tracking import TrackedRun
 from tasks.verify import judge_verification, plan_verification, retrain
 from tests.flows.conftest import study
@@ -33,8 +34,8 @@ def run_copy(tmp_path) -> RunFolder:
     folder.claim(parse_study(study(verify=verify)), update=False)
     with disable_run_logger():
         planned = design.fn(str(folder.directory), prepare.fn(str(folder.directory), tracked), tracked)
-        for chunk in planned.chunks:
-            measure.fn(str(folder.directory), chunk, tracked)
+        for span in spans(planned.chunks):
+            measure.fn(str(folder.directory), span)
         collect.fn(str(folder.directory), 0, tracked)
     return folder
 

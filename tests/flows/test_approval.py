@@ -55,7 +55,7 @@ class TestApproval:
         return lambda path, body: threading.Thread(target=answer, args=(path, body), daemon=True).start()
 
     def test_declined_cancelled_and_approved(self, call, answering, tmp_path, prefect_server):
-        small = {"masks": {"budget": 6, "heldout": 2, "heldout_seeds": 1}, "decoding": {"method": "linear"}}
+        small = {"masks": {"budget": 18, "heldout": 2, "heldout_seeds": 1}, "decoding": {"method": "linear"}}
         runner = {"kind": "inline", "chunk": 8, "approve": True}
         config = write_study(tmp_path / "tiny.yaml", name="asked", runner=runner, **small)
         answering("resume", {"run_input": {"approve": False, "note": "too dear"}})
@@ -71,7 +71,7 @@ class TestApproval:
         answering("resume", {"run_input": {"approve": True}})
         code, out, err = call("run", config)
         assert code == 0, err
-        assert "0 of 8 were measured before" in out
+        assert "0 of 20 were measured before" in out
         executions = json.loads((folder / "manifest.json").read_text())["executions"]
         assert [one["state"] for one in executions] == ["stopped", "stopped", "finished"]
         self._prefect_shows_it(prefect_server, executions[-1])

@@ -51,7 +51,8 @@ def decoder(
     Args:
         name: One of NAMES.
         max_order: Largest set in the expansion; if None, what the method predicts best with: 5 for Gaussian
-            processes, 3 for trees and atoms. `linear` has order 1 and `lasso` order 2 at most.
+            processes, 4 for `spike-slab`, 3 for trees and `matching-pursuit`. `linear` has order 1 and
+            `lasso` order 2 at most.
         seed: Of folds and whatever else is drawn.
         options: The algorithm's own, such as num_threads, or grid="paper" of `proxyspex`.
 

@@ -24,6 +24,8 @@ _QUIET = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     # What a server says while its database restarts; tried again after 2, 4, 8, ... seconds.
     "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,504",
+    # A server of the command's own takes more than Prefect's 20 s to come up on a busy machine.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "HF_HUB_DISABLE_TELEMETRY": "1",

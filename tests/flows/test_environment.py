@@ -86,7 +86,9 @@ class TestRequireServers:
     def test_tracking_that_is_off_needs_no_server(self, monkeypatch):
         monkeypatch.delenv("PREFECT_API_URL", raising=False)
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-        require_servers(parse_study(study(tracking={"mlflow": False})))
+        with pytest.raises(RunnerError, match="MLFLOW_TRACKING_URI"):
+            require_servers(parse_study(study()))
+        assert require_servers(parse_study(study(tracking={"mlflow": False}))) is None
 
     def test_a_password_is_hidden_and_nothing_else(self):
         assert without_password("http://u:p@h:1/p") == "http://u:***@h:1/p"

@@ -80,6 +80,29 @@ class Dictionary:
             found.append(variance)
         return tuple(found)
 
+    def pair_variances_beside(
+        self, single_covariance: NDArray[np.float64], kept: float
+    ) -> tuple[NDArray[np.float64], ...]:
+        """As `pair_variances`, of what is left of pairs beside a fit of all single groups.
+
+        Args:
+            single_covariance: float64[n_groups, n_groups], of chi, of what is left of single groups.
+            kept: Share that is left of columns that have nothing to do with single groups.
+        """
+        means, left = self.first_moments, single_covariance.diagonal()
+        deviations = kept * np.outer(1 - means**2, 1 - means**2)
+        below = np.tril_indices(self.n_groups)
+        found = []
+        for basis in self.kinds:
+            slopes = basis.slope * (basis.offset + basis.slope * means)
+            weighted = slopes**2 * left[:, None]
+            variance = weighted + weighted.T + 2 * np.outer(slopes, slopes) * single_covariance
+            variance += basis.slope**4 * deviations
+            variance[variance < _LEAST_VARIANCE] = np.inf
+            variance[below] = np.inf
+            found.append(variance)
+        return tuple(found)
+
     def price(self, order: int) -> float:
         """2 log of the number of sets of a size: what chance alone gains, in units of the noise."""
         return 2.0 * log(max(2, comb(self.n_groups, order)))
@@ -97,17 +120,29 @@ class Dictionary:
         for group in range(self.n_groups):
             yield Scored(float(gains[group]) / unit - self.price(1), (0, (group,)))
 
-    def pairs(self, residual: NDArray[np.float64], unit: float, *, least: float = -inf) -> Iterator[Scored]:
-        """The best atoms of two groups, of those that gain at least `least`."""
+    def pairs(
+        self,
+        residual: NDArray[np.float64],
+        unit: float,
+        *,
+        least: float = -inf,
+        most: int = _BEST_PAIRS,
+        variances: Sequence[NDArray[np.float64]] | None = None,
+    ) -> Iterator[Scored]:
+        """The best atoms of two groups of each kind, `most` at most, of those that gain at least `least`.
+
+        `variances` are `pair_variances` unless given.
+        """
         short = residual.astype(np.float32)
         first = (self.signs.T @ short).astype(np.float64)
         second = ((self.signs * short[:, None]).T @ self.signs).astype(np.float64)
         price = self.price(2)
-        for kind, (basis, variances) in enumerate(zip(self.kinds, self.pair_variances, strict=True)):
+        divisors = self.pair_variances if variances is None else variances
+        for kind, (basis, divisor) in enumerate(zip(self.kinds, divisors, strict=True)):
             a, b = basis.offset, basis.slope
-            gains = (a * b * (first[:, None] + first) + b * b * second) ** 2 / variances
+            gains = (a * b * (first[:, None] + first) + b * b * second) ** 2 / divisor
             flat = gains.reshape(-1)
-            best = np.argpartition(-flat, min(_BEST_PAIRS, len(flat) - 1))[:_BEST_PAIRS]
+            best = np.argpartition(-flat, min(most, len(flat) - 1))[:most]
             best = best[flat[best] >= (price + least) * unit]
             for place in best.tolist():
                 i, j = divmod(place, self.n_groups)

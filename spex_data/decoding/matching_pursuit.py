@@ -91,10 +91,15 @@ class MatchingPursuit:
         )
 
 
+def skewed(p: float) -> bool:
+    """Whether groups are present so often or seldom that centred products are not about parities."""
+    return abs(p - 0.5) > _SKEWED
+
+
 def kinds_of(p: float) -> dict[str, tuple[Basis, ...]]:
     """The choices of atoms where groups are present with probability p."""
     one: dict[str, Basis] = {"centred": centred(p), "and": PRESENT, "or": ABSENT}
-    if abs(p - 0.5) > _SKEWED:
+    if skewed(p):
         one["parity"] = PARITY
     return {**{name: (basis,) for name, basis in one.items()}, "all": tuple(one.values())}
 

@@ -9,27 +9,33 @@ expansion is the mean over what is likely, and every set comes with the probabil
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain, combinations
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.decoding.atoms import Dictionary
-from spex_data.decoding.basis import PARITY, Basis, centred
+from spex_data.decoding.basis import centred
 from spex_data.decoding.folds import folds
 from spex_data.decoding.interactions import SupportFit, support_fit
-from spex_data.decoding.matching_pursuit import kinds_of
+from spex_data.decoding.matching_pursuit import kinds_of, skewed
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.ridge import ridge
-from spex_data.decoding.sparse.walk import Effort, Visited, walk
+from spex_data.decoding.sparse.posterior import posterior
+from spex_data.decoding.sparse.walk import Effort
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.crossfit import FoldFits
-from spex_data.spectra import FourierExpansion, Term
+from spex_data.spectra import Term
 
 _FOLDS = 5
-_LONG, _SHORT = Effort(rounds=3, settling=40, steps=150), Effort(rounds=2, settling=30, steps=50)
-"""Of all masks, and without a fold, where only the mean is asked for."""
+_EVEN = (Effort(rounds=3, settling=40, steps=150), Effort(rounds=2, settling=30, steps=50))
+"""One walk over all masks, and without a fold, where only the mean is asked for; p about 1/2."""
+_SKEWED = tuple(
+    tuple(replace(effort, restraint=share, first=400) for share in (1.0, 0.3))
+    for effort in (Effort(rounds=4, settling=60, steps=150), Effort(rounds=3, settling=40, steps=50))
+)
+"""Two walks each, where p is not: single groups explain most of an AND or OR there, so a walk settles for
+them, and one whose background is held back does not."""
 _LISTED = 0.05
 """Sets of at least this probability are in the support."""
 
@@ -67,86 +73,33 @@ class SpikeSlab:
     ) -> TargetFit:
         mean, scale = float(raw.mean()), float(raw.std())
         values = (raw - mean) / scale
-        p, found = problem.distribution.p, []
-        for fold, dictionary in enumerate([whole, *parts]):
-            known = values if fold == 0 else values[fold_of != fold - 1]
-            centre = float(known.mean())
-            visited = walk(
+        p = problem.distribution.p
+        efforts = _SKEWED if skewed(p) else tuple((effort,) for effort in _EVEN)
+        found = [
+            posterior(
                 dictionary,
-                known - centre,
+                values if fold == 0 else values[fold_of != fold - 1],
                 p,
                 max_order=self.max_order,
-                effort=_SHORT if fold else _LONG,
-                rng=np.random.default_rng([self.seed, fold]),
+                efforts=efforts[1] if fold else efforts[0],
+                seed=(self.seed, fold),
             )
-            found.append((visited, _as_fourier(visited, centre, p)))
-        fits = FoldFits(fold_of, tuple(expansion for _, expansion in found[1:]))
+            for fold, dictionary in enumerate([whole, *parts])
+        ]
+        fits = FoldFits(fold_of, tuple(one.mean for one in found[1:]))
         predicted = fits.predict(problem.masks)
         score = float(1 - ((values - predicted) ** 2).mean())
-        visited, expansion = found[0]
-        acting = probabilities(visited, p)
+        known = found[0]
         return TargetFit(
-            expansion,
-            _support(problem, acting, values),
+            known.mean,
+            _support(problem, known.acting, values),
             cv_r2=score,
             scores={"spike-slab": score},
-            settings={
-                "atoms": float(sum(share * len(here) for share, here in visited.states)),
-                "background": visited.background.variance,
-            },
+            settings={"atoms": known.n_atoms, "background": known.background},
             out_of_fold=predicted,
             folds=fits,
-            acting=acting,
+            acting=known.acting,
         ).rescaled(mean, scale)
-
-
-def _as_fourier(visited: Visited, centre: float, p: float) -> FourierExpansion:
-    """Mean of the walk as a Fourier expansion."""
-    pool = visited.candidates
-    dictionary = pool.dictionary
-    scaled = visited.coefficients / pool.spreads
-    total: dict[Term, float] = {(): centre - float(scaled @ pool.means)}
-
-    def add(basis: Basis, terms: Sequence[Term], coefficients: NDArray[np.float64]) -> None:
-        part = basis.to_fourier(dictionary.n_groups, ((), *terms), np.r_[0.0, coefficients])
-        for term, value in zip(part.terms, part.coefficients.tolist(), strict=True):
-            total[term] = total.get(term, 0.0) + value
-
-    for kind, basis in enumerate(dictionary.kinds):
-        mine = [place for place in np.flatnonzero(scaled).tolist() if pool.atoms[place][0] == kind]
-        add(basis, [pool.atoms[place][1] for place in mine], scaled[mine])
-    if visited.background.variance:
-        basis = centred(p)
-        shift = basis.offset + basis.slope * dictionary.signs.mean(axis=0, dtype=np.float64)
-        total[()] -= float(visited.singles @ shift)
-        add(basis, [(group,) for group in range(dictionary.n_groups)], visited.singles)
-    return FourierExpansion.from_mapping(dictionary.n_groups, total)
-
-
-def probabilities(visited: Visited, p: float) -> dict[Term, float]:
-    """How likely each set of two or more groups acts, its mean discrete derivative being other than 0.
-
-    An atom is the reason for every set within it, but for centred products, and parities at p = 1/2, which
-    are the reason for their own set alone.
-
-    Args:
-        visited: A walk.
-        p: How often groups are present.
-    """
-    pool = visited.candidates
-    alone = [
-        basis in (centred(p), PARITY) and (basis != PARITY or p == 0.5) for basis in pool.dictionary.kinds
-    ]
-    found: dict[Term, float] = {}
-    for share, here in visited.states:
-        sets: set[Term] = set()
-        for place in here.tolist():
-            kind, members = pool.atoms[place]
-            sizes = range(len(members) if alone[kind] else 2, len(members) + 1)
-            sets.update(chain.from_iterable(combinations(members, size) for size in sizes if size > 1))
-        for term in sets:
-            found[term] = found.get(term, 0.0) + share
-    return found
 
 
 def _support(problem: Problem, acting: dict[Term, float], values: NDArray[np.float64]) -> SupportFit:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 _VARIANCES = np.logspace(-4, 1, 21)
 """Candidates for the variance of a single group's coefficient, in units of the noise; beside them 0."""
+_ROUNDING = 1e-10
+"""Residuals of this share of the values' energy are rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,40 @@ class Background:
         return np.asarray(np.linalg.solve(inner, self.columns.T @ residual))
 
     @property
+    def left(self) -> NDArray[np.float64]:
+        """float64[n_groups, n_groups], the covariance of the columns beside a fit of themselves.
+
+        Of what (I + variance columns columns')^-1 leaves of the columns, as it leaves the residual.
+        """
+        inner = self.columns.T @ self.columns
+        if self.variance:
+            inner -= inner @ np.linalg.solve(inner + np.eye(len(inner)) / self.variance, inner)
+        return np.asarray(inner / len(self.columns))
+
+    @property
+    def kept(self) -> float:
+        """Share of its energy that is left of a column that has nothing to do with these."""
+        if not self.variance:
+            return 1.0
+        squares = self.variance * np.maximum(np.linalg.eigvalsh(self.columns.T @ self.columns), 0.0)
+        return 1.0 - float((squares / (1.0 + squares)).sum()) / len(self.columns)
+
+    def log_evidence(self, values: NDArray[np.float64]) -> float:
+        """Of the background alone, the noise integrated out, up to a constant that no variance changes.
+
+        Args:
+            values: float64[m], of mean 0.
+        """
+        whole = float(values @ values)
+        if not self.variance:
+            return -0.5 * (len(values) - 1) * float(np.log(whole))
+        inner, products = self.columns.T @ self.columns, self.columns.T @ values
+        volume = float(np.linalg.slogdet(np.eye(len(inner)) + self.variance * inner)[1])
+        inner[np.diag_indices(len(inner))] += 1.0 / self.variance
+        left = max(whole - float(products @ np.linalg.solve(inner, products)), _ROUNDING * whole)
+        return -0.5 * (len(values) - 1) * float(np.log(left)) - 0.5 * volume
+
+    @property
     def nuisance(self) -> tuple[NDArray[np.float64], float] | None:
         """As `sweep.swept` takes it."""
         return (self.columns, self.variance) if self.variance else None
@@ -55,7 +91,7 @@ def background(columns: NDArray[np.float64], residual: NDArray[np.float64]) -> B
     squares, vectors = np.linalg.eigh(columns.T @ columns)
     squares = np.maximum(squares, 0.0)
     energies = (vectors.T @ (columns.T @ residual)) ** 2
-    whole, count = float(residual @ residual), len(residual)
+    whole, count = float(residual @ residual), len(residual) - 1
     floor = 1e-12 * whole + 1e-300
 
     def evidence(variance: float) -> float:

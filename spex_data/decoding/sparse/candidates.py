@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.decoding.atoms import Atom, Dictionary, Scored
+from spex_data.decoding.sparse.background import Background
 
-_FIRST, _LATER = 180, 60
-"""Atoms taken from the first scan, and from each later one."""
+_LATER = 60
+"""Atoms taken from each scan but the first."""
+_BEST_PAIRS = 200
+"""Pairs of each kind that a scan looks at."""
 _FAINT = 0.3
 """Atoms that gain less than this share of what chance alone gains are not taken."""
 _SPLIT = 20
@@ -27,6 +30,7 @@ class Candidates:
     Attributes:
         dictionary: Where atoms come from.
         max_order: Largest atom.
+        first: Atoms taken from the first scan.
         atoms: q of them.
         columns: float64[m, q], of mean 0 and unit variance.
         means, spreads: float64[q], of the atoms before that.
@@ -34,6 +38,7 @@ class Candidates:
 
     dictionary: Dictionary
     max_order: int
+    first: int
     atoms: list[Atom] = field(default_factory=list)
     columns: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
     means: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
@@ -44,23 +49,32 @@ class Candidates:
         """int64[q], groups of each atom."""
         return np.array([len(members) for _, members in self.atoms], dtype=np.int64)
 
-    def scan(self, residual: NDArray[np.float64], noise: float, active: Sequence[Atom]) -> None:
+    def scan(self, residual: NDArray[np.float64], active: Sequence[Atom], beside: Background) -> None:
         """Takes in what the residual correlates with most, and the kin of that and of the active atoms.
 
         Args:
-            residual: float64[m].
-            noise: Its variance.
+            residual: float64[m], what is left beside the background.
             active: Atoms that explain the rest of the values.
+            beside: The background. It explains most of an AND where groups are often present, so atoms are
+                judged by what it leaves of them.
         """
         if not self.atoms:
             self._take((0, (group,)) for group in range(self.dictionary.n_groups))
-            most = _FIRST
+            most = self.first
         else:
             most = _LATER
         if self.max_order < 2:
             return
-        unit = len(residual) * max(noise, 1e-300)
-        scored: list[Scored] = list(self.dictionary.pairs(residual, unit, least=self._least(2)))
+        unit = max(float(residual @ residual), 1e-300)
+        scored: list[Scored] = list(
+            self.dictionary.pairs(
+                residual,
+                unit,
+                least=self._least(2),
+                most=_BEST_PAIRS,
+                variances=self._variances(beside) if beside.variance else None,
+            )
+        )
         if self.max_order > 2:
             scored += self.dictionary.extensions(residual, unit, active, self.max_order)
             scored += self.dictionary.triples(residual, unit, least=self._least(3))
@@ -74,6 +88,11 @@ class Candidates:
                 kinds = range(len(self.dictionary.kinds))
                 self._take((other, members) for other in kinds)
                 self._take(atom for other in kinds for atom in _subsets((other, members)))
+
+    def _variances(self, beside: Background) -> tuple[NDArray[np.float64], ...]:
+        spreads = np.sqrt((beside.columns**2).mean(axis=0))
+        scale = np.sqrt(1 - self.dictionary.first_moments**2) / np.maximum(spreads, _LEAST_SPREAD)
+        return self.dictionary.pair_variances_beside(beside.left * np.outer(scale, scale), beside.kept)
 
     def _least(self, order: int) -> float:
         return (_FAINT - 1.0) * self.dictionary.price(order)

@@ -9,7 +9,7 @@ time). g(t) = min(1, t) while averages are taken, and sqrt(t), which goes for th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +33,17 @@ class Effort:
         rounds: Scans for candidates.
         settling: Steps after each scan.
         steps: Steps that are averaged over.
+        restraint: But for the last round, the background has this share of the variance that the evidence
+            gives it. A background explains what ANDs of groups would, and so hides them from a walk; held
+            back, it leaves that to them first.
+        first: Atoms taken from the first scan.
     """
 
     rounds: int
     settling: int
     steps: int
+    restraint: float = 1.0
+    first: int = 180
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +56,8 @@ class Visited:
         background: What all single groups have beside them.
         singles: float64[n_groups], their coefficients.
         states: Sets of atoms (places, int64) and the share of the time spent there; these add up to 1.
+        log_posterior: Of the set where it stayed longest, up to a constant that is the same for every walk
+            on the same values.
     """
 
     candidates: Candidates
@@ -57,6 +65,12 @@ class Visited:
     background: Background
     singles: NDArray[np.float64]
     states: tuple[tuple[float, NDArray[np.int64]], ...]
+    log_posterior: float
+
+    @property
+    def n_atoms(self) -> float:
+        """The mean number of atoms."""
+        return float(sum(share * len(here) for share, here in self.states))
 
 
 def walk(
@@ -80,13 +94,14 @@ def walk(
     """
     singles = centred(p).offset + centred(p).slope * dictionary.signs.astype(np.float64)
     singles -= singles.mean(axis=0)
-    pool = Candidates(dictionary, max_order)
+    pool = Candidates(dictionary, max_order, effort.first)
     residual, active = values, np.zeros(0, dtype=np.bool_)
-    for _ in range(effort.rounds):
+    for turn in range(effort.rounds):
         beside = background(singles, residual)
+        if turn < effort.rounds - 1:
+            beside = replace(beside, variance=effort.restraint * beside.variance)
         left = residual - singles @ beside.coefficients(residual)
-        atoms = [pool.atoms[place] for place in np.flatnonzero(active)]
-        pool.scan(left, float(left @ left) / len(left), atoms)
+        pool.scan(left, [pool.atoms[place] for place in np.flatnonzero(active)], beside)
         active = np.r_[active, np.zeros(len(pool.atoms) - len(active), dtype=np.bool_)]
         state = swept(pool.columns, values, active, penalty=_PENALTY, nuisance=beside.nuisance)
         prior = size_prior(pool.sizes, dictionary.n_groups, len(dictionary.kinds))
@@ -106,7 +121,31 @@ def walk(
         beside,
         beside.coefficients(values - pool.columns @ mean),
         tuple((time / total, here) for time, here in states),
+        beside.log_evidence(values) + _log_odds(pool, values, prior, beside, max(states, key=_time)[1]),
     )
+
+
+def _time(state: tuple[float, NDArray[np.int64]]) -> float:
+    return state[0]
+
+
+def _log_odds(
+    pool: Candidates,
+    values: NDArray[np.float64],
+    prior: SizePrior,
+    beside: Background,
+    places: NDArray[np.int64],
+) -> float:
+    """How much more probable a set of atoms is than none, given the background."""
+    columns = pool.columns[:, places]
+    state = swept(
+        columns, values, np.zeros(len(places), dtype=np.bool_), penalty=_PENALTY, nuisance=beside.nuisance
+    )
+    chosen, total = replace(prior, sizes=prior.sizes[places]), 0.0
+    for place in range(len(places)):
+        total += float(state.flip_evidence()[place] + chosen.log_odds(state.active)[place])
+        state.flip(place)
+    return total
 
 
 @dataclass(frozen=True, eq=False)

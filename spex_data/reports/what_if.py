@@ -27,7 +27,8 @@ class WhatIf:
         coefficients: Of each, to nine significant digits, in the target's unit.
         n_terms: Terms of the whole expansion.
         agreement: R2 of what is kept against the whole expansion on the masks given; 1 if all is kept.
-        half_width: Split-conformal half interval; None with too few held-out masks.
+        half_width: Split-conformal half interval; None with too few held-out masks, and of a shortened
+            expansion, whose errors are not those of the whole one.
         n_heldout: Held-out masks that it is from.
     """
 
@@ -106,6 +107,8 @@ def told(one: WhatIf) -> str:
         else f"Computed in this page from the {len(one.terms)} largest of {one.n_terms} Fourier terms, "
         f"which agree with the whole expansion to an R² of {_floored(one.agreement)} on the study's masks."
     )
+    if len(one.terms) < one.n_terms:
+        return f"{kept} The interval is unknown: held-out errors are those of the whole expansion."
     if one.half_width is None:
         return f"{kept} The interval is unknown: {one.n_heldout} held-out masks are too few for one."
     return (
@@ -143,6 +146,6 @@ def _shortened(
         tuple(kept.coefficients.tolist()),
         len(known),
         agreement,
-        conformal_half_width(errors),
+        conformal_half_width(errors) if len(largest) == len(known) else None,
         int(np.isfinite(errors).sum()),
     )

@@ -30,11 +30,18 @@ class TestWhatIfs:
     def test_a_long_one_keeps_its_largest_terms_and_says_so(self, monkeypatch):
         monkeypatch.setattr(module, "MOST_TERMS", 3)
         game = FourierExpansion.from_mapping(3, {(): 0.1, (0,): 2.0, (1,): -1.0, (0, 1): 0.5, (2,): 0.2})
-        (kept,) = what_ifs(game, all_masks(3), NOTHING, NOTHING)
+        (kept,) = what_ifs(game, all_masks(3), np.ones((20, 1)), np.zeros((20, 1)))
         assert kept.terms == ((), (0,), (1,))
         assert kept.agreement == pytest.approx(5 / 5.29)
         assert "the 3 largest of 5 Fourier terms" in told(kept)
         assert "R² of 0.9451" in told(kept)
+
+    def test_a_shortened_one_claims_no_interval_from_errors_of_the_whole(self, monkeypatch):
+        monkeypatch.setattr(module, "MOST_TERMS", 1)
+        game = FourierExpansion.from_mapping(1, {(): 0.1, (0,): 2.0})
+        (kept,) = what_ifs(game, all_masks(1), np.ones((20, 1)), np.zeros((20, 1)))
+        assert kept.half_width is None
+        assert "held-out errors are those of the whole expansion" in told(kept)
 
     def test_every_target_has_its_own_terms_and_interval(self):
         game = FourierExpansion.from_mapping(1, {(): np.array([1.0, 0.0]), (0,): np.array([0.0, 2.0])})

@@ -14,6 +14,7 @@ from spex_data.reports import (
     interaction_graph,
     predicted_against_actual,
     save_figure,
+    what_ifs,
     write_report,
 )
 from spex_data.study import StudyConfig
@@ -63,6 +64,9 @@ def write_pages(folder: RunFolder, recovery: Recovery) -> None:
         group_texts=_texts(study, grouping),
         method=method_of(folder, study),
         status="whole",
+        what_if=what_ifs(
+            recovery.decoded.expansion, recovery.decoded.masks, recovery.heldout_values, recovery.predicted
+        ),
     )
 
 

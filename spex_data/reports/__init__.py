@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from spex_data.reports.recovery import Recovery, recover_values
     from spex_data.reports.verdict_table import verdicts_table
     from spex_data.reports.verdicts import verification_document, with_verdicts
+    from spex_data.reports.what_if import WhatIf, what_ifs
 
 _LATER = {
     "save_figure": "figure_style",
@@ -39,6 +40,8 @@ _LATER = {
     "verdicts_table": "verdict_table",
     "verification_document": "verdicts",
     "with_verdicts": "verdicts",
+    "WhatIf": "what_if",
+    "what_ifs": "what_if",
 }
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "Recovery",
     "Results",
     "TargetResult",
+    "WhatIf",
     "as_json",
     "belief",
     "compare_documents",
@@ -72,6 +76,7 @@ __all__ = [
     "summary",
     "verdicts_table",
     "verification_document",
+    "what_ifs",
     "with_verdicts",
     "write_document",
     "write_report",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from spex_data.errors import StoreError
 from spex_data.reports.labels import inert
 from spex_data.reports.page import compose_page
 from spex_data.reports.page_parts import Page
+from spex_data.reports.what_if import WhatIf, script_data, told
 from spex_data.values import write_whole
 
 Status = Literal["whole", "half-done"]
@@ -49,6 +52,7 @@ def write_report(
     group_texts: Sequence[Sequence[str]] | None = None,
     method: Mapping[str, str] | None = None,
     status: Status = "whole",
+    what_if: Sequence[WhatIf] | None = None,
 ) -> None:
     """Writes report.html, whole or not at all.
 
@@ -60,12 +64,19 @@ def write_report(
         group_texts: Of each group the texts or ids of its examples; None to show none.
         method: What was run, label by label; what repeats it is labelled "Repeat it with".
         status: half-done marks the page as that of a run that has not come to its end.
+        what_if: Of each target what the page predicts from (`what_ifs`); None leaves the page without script.
 
     Raises:
         StoreError: The document is none, a figure is not there, or the disk is full.
     """
     text = render_report(
-        document, judged=judged, figures=figures, group_texts=group_texts, method=method, status=status
+        document,
+        judged=judged,
+        figures=figures,
+        group_texts=group_texts,
+        method=method,
+        status=status,
+        what_if=what_if,
     )
     write_whole(Path(path), text.encode("utf-8", "replace"))
 
@@ -78,12 +89,19 @@ def render_report(
     group_texts: Sequence[Sequence[str]] | None = None,
     method: Mapping[str, str] | None = None,
     status: Status = "whole",
+    what_if: Sequence[WhatIf] | None = None,
 ) -> str:
     """The text of report.html, with the arguments of `write_report`."""
     page = compose_page(document, judged=judged, group_texts=group_texts)
     template = _environment().get_template("report.html.jinja")
+    shown = {part.number: what_if[part.number] for part in page.targets} if what_if else {}
+    script = (Path(__file__).parent / "what_if.js").read_text() if shown else ""
     return template.render(
         page=page,
+        what_if={number: told(one) for number, one in shown.items()},
+        what_if_data=Markup(script_data(shown)),
+        script=Markup(script),
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         pictures=_pictures(page, document, figures or {}),
         overview=[
             _picture(kind, file, "the study", "") for kind, file in (figures or {}).get(STUDY, {}).items()

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import shutil
 
+import numpy as np
 import pytest
 
-from spex_data.reports import write_report
+from spex_data.reports import what_ifs, write_report
+from spex_data.spectra import FourierExpansion
 
 pytestmark = pytest.mark.services
 
@@ -77,3 +79,67 @@ class TestPageInBrowser:
             page.keyboard.press("Tab")
             reached.add(page.evaluate("document.activeElement.className || document.activeElement.tagName"))
         assert {"skip", "A", "scroll", "group", "SUMMARY"} <= reached
+
+
+@pytest.fixture
+def game(hostile):
+    """An expansion over the groups of the hostile document, the same for each of its targets but in scale."""
+    n_groups, scales = len(hostile["groups"]), np.arange(1.0, len(hostile["targets"]) + 1)
+    sets = {(): 0.3, (0,): 1.25, (1,): -0.5, (0, 1): 0.75, (2, 6, 8): -1 / 3, (3, 4, 5, 9): 0.01}
+    return FourierExpansion.from_mapping(n_groups, {term: size * scales for term, size in sets.items()})
+
+
+class TestWhatIfInBrowser:
+    """Ticks on the page give what the expansion says, whatever the groups are called."""
+
+    def write(self, path, hostile, game):
+        heldout = np.random.default_rng(0).random((12, game.n_groups)) < 0.5
+        said = game.evaluate(heldout)
+        write_report(path, hostile, what_if=what_ifs(game, heldout, said + 0.25, said))
+
+    def test_the_value_is_that_of_the_expansion(self, browser, hostile, game, tmp_path):
+        self.write(tmp_path / "report.html", hostile, game)
+        page, asked, said = opened(browser, tmp_path / "report.html")
+        boxes = page.locator("details.what-if")
+        for target in (0, 7):
+            box = boxes.nth(target)
+            box.locator("summary").click()
+            mask = np.ones(game.n_groups, dtype=bool)
+            for group in (0, 8, 2, 8, 5):
+                box.locator("input").nth(group).click()
+                mask[group] = not mask[group]
+                told = float(box.locator("output").get_attribute("data-value"))
+                assert told == pytest.approx(game.evaluate(mask[None])[0, target], abs=1e-6)
+        assert (asked, said) == ([], [])
+
+    def test_the_interval_is_half_its_width_on_either_side(self, browser, hostile, game, tmp_path):
+        self.write(tmp_path / "report.html", hostile, game)
+        page, _, _ = opened(browser, tmp_path / "report.html")
+        box = page.locator("details.what-if").first
+        box.locator("summary").click()
+        box.locator("button.none").click()
+        value = game.evaluate(np.zeros((1, game.n_groups), dtype=bool))[0, 0]
+        words = f"0 of 10 groups: predicted +{value:.2f} (+{value - 0.25:.2f} to +{value + 0.25:.2f})"
+        assert box.locator("output").inner_text() == words
+
+    def test_it_is_worked_by_the_keyboard_alone(self, browser, hostile, game, tmp_path):
+        self.write(tmp_path / "report.html", hostile, game)
+        page, _, _ = opened(browser, tmp_path / "report.html")
+        box = page.locator("details.what-if").first
+        box.locator("summary").focus()
+        page.keyboard.press("Enter")
+        box.locator("input").first.wait_for()
+        for _ in range(3):
+            page.keyboard.press("Tab")
+        page.keyboard.press("Space")
+        assert box.locator("output").inner_text().startswith("9 of 10 groups")
+
+    def test_hostile_names_are_inert_beside_a_script(self, browser, hostile, game, tmp_path):
+        self.write(tmp_path / "report.html", hostile, game)
+        page, asked, said = opened(browser, tmp_path / "report.html")
+        page.locator("details.what-if summary").first.click()
+        words = page.locator("details.what-if").first.locator("label").first.inner_text()
+        assert words.strip() == "<script>document.title = 'owned'</script>"
+        assert page.locator("script").count() == 2
+        assert page.locator("img[src=x], iframe").count() == 0
+        assert (asked, said) == ([], [])

@@ -41,7 +41,7 @@ class Column:
 
     @property
     def repeats(self) -> bool:
-        """Whether its values look like classes: at least two, no blank, and two rows or more each on average."""
+        """Whether its values look like classes: at least two, no blank, and two rows or more of each."""
         rows = sum(self.counts.values())
         return self.blank == 0 and 2 <= self.distinct <= rows / 2
 
@@ -102,7 +102,7 @@ def read_columns(
     for option, name in (("--input", inputs), ("--answer", answers), ("--group", group)):
         if name is not None and name not in by_name:
             raise DataError(f"has no column {name!r}", where=f"{option}: {source}", instead=_there(columns))
-    task = task or _task(columns, answers and by_name[answers])
+    task = task or _task(columns, by_name[answers] if answers else None)
     left = [column for column in columns if column.name not in (inputs, answers)]
     if task == "causal-lm":
         free = [column for column in left if column.name != group]

@@ -51,8 +51,8 @@ class Proposal:
 def propose(cells: Cells, reading: Reading, *, source: str, test: Cells | None = None) -> Proposal:
     """Proposes a first study that is small enough to be run at once.
 
-    The first rows of each group (or label) are trained on. The targets are rows after them, whose input is not
-    trained on, spread over the labels; with a test file, rows of that.
+    The first rows of each group (or label) are trained on. The targets are rows after them, whose input is
+    not trained on, spread over the labels; with a test file, rows of that.
 
     Args:
         cells: Columns of the training file, all of one length.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, log2
+from math import log2
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -50,11 +50,11 @@ def budget_rows(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     The study's own has figures only where its alpha was measured: nothing is interpolated.
 
     Args:
-        plan: The document of a plan: `groups`, `masks`, `heldout_masks`, `heldout_seeds`, `workers`, `engine`.
+        plan: The document of a plan; groups, masks, held-out masks and seeds, workers and the engine are read.
 
     Returns:
-        Rows by ascending masks: alpha, masks, fine_tunes, seconds (from the beginning), this (whether it is the
-        study's own), and r2, r2_least, recall and f1, None where they were not measured.
+        Rows by ascending masks: alpha, masks, fine_tunes, seconds (from the beginning), this (whether it is
+        the study's own), and r2, r2_least, recall and f1, None where they were not measured.
     """
     groups, own = int(plan["groups"]), int(plan["masks"])
     unit = groups * log2(groups)
@@ -63,8 +63,10 @@ def budget_rows(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     known = {one.alpha: one for one in MEASURED}
     # A budget that was asked for by alpha is that alpha, however its masks were rounded.
     same = next((alpha for alpha in known if abs(own - alpha * unit) < 1), None)
-    budgets = {alpha: ceil(alpha * unit) for alpha in known if alpha != same}
-    rows = [(float(alpha), masks, known[alpha], False) for alpha, masks in budgets.items()]
+    budgets = {alpha: int(alpha * unit) for alpha in known if alpha != same}
+    rows: list[tuple[float, int, Measured | None, bool]] = [
+        (float(alpha), masks, known[alpha], False) for alpha, masks in budgets.items()
+    ]
     rows.append((same or own / unit, own, known.get(same or 0), True))
     return [
         {
@@ -108,8 +110,8 @@ def budget_table(rows: list[dict[str, Any]]) -> RenderableType:
         )
         table.add_row(*(Text(cell, style=style) for cell in cells))
     note = (
-        "What other budgets cost here, from the beginning, and what they recovered of planted games of 16 and 32 "
-        f"groups with noise of a tenth of the signal's variance ({COMMAND}). Real data may be harder: noisier, "
-        "or with more that interacts."
+        "What other budgets cost here, from the beginning, and what they recovered of planted games of 16 and "
+        f"32 groups with noise of a tenth of the signal's variance ({COMMAND}). Real data may be harder: "
+        "noisier, or with more that interacts."
     )
     return Group(table, Text(), Text(note, style="dim"))

@@ -50,7 +50,7 @@ def budget_rows(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     The study's own has figures only where its alpha was measured: nothing is interpolated.
 
     Args:
-        plan: The document of a plan; groups, masks, held-out masks and seeds, workers and the engine are read.
+        plan: The document of a plan; groups, masks, held-out masks, seeds, workers and the engine are read.
 
     Returns:
         Rows by ascending masks: alpha, masks, fine_tunes, seconds (from the beginning), this (whether it is
@@ -110,8 +110,8 @@ def budget_table(rows: list[dict[str, Any]]) -> RenderableType:
         )
         table.add_row(*(Text(cell, style=style) for cell in cells))
     note = (
-        "What other budgets cost here, from the beginning, and what they recovered of planted games of 16 and "
-        f"32 groups with noise of a tenth of the signal's variance ({COMMAND}). Real data may be harder: "
+        "What other budgets cost here, from the beginning, and what they recovered of planted games of 16 "
+        f"and 32 groups with noise of a tenth of the signal's variance ({COMMAND}). Real data may be harder: "
         "noisier, or with more that interacts."
     )
     return Group(table, Text(), Text(note, style="dim"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 
@@ -104,11 +103,18 @@ def _targets_words(proposal: Proposal) -> list[str]:
 
 
 def _quoted(text: str | None) -> str:
-    """A text as YAML: plain where it can be nothing else, else in quotes, which YAML shares with JSON."""
+    """A text as YAML: plain where it can be nothing else, else in double quotes."""
     words = text or ""
     plain = _PLAIN.fullmatch(words) and words.lower() not in ("true", "false", "null")
-    return words if plain else json.dumps(words)
+    return words if plain else f'"{"".join(map(_escaped, words))}"'
+
+
+def _escaped(character: str) -> str:
+    # Not by json.dumps: YAML joins no surrogate pairs, so an emoji would come back as two halves.
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
 def _comment(text: str) -> str:
-    return " ".join(text.split())
+    return "".join(character if character.isprintable() else "?" for character in text)

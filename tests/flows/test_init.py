@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import click
 import click.testing
@@ -77,7 +78,7 @@ class TestInit:
 class TestFilters:
     """`spex-data show` shows what is asked for; what is not known is refused with what is."""
 
-    DOCUMENT = {
+    DOCUMENT: ClassVar = {
         "targets": [
             {
                 "name": "a",

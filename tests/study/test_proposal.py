@@ -33,7 +33,7 @@ def proposed(cells, **asked):
 
 
 class TestReadingColumns:
-    """The columns of a user's table are taken for what their names and values say, or for what the user says."""
+    """The columns of a user's table are taken for what their names and values say, or as told."""
 
     def test_a_text_and_a_label_are_a_classification(self):
         reading = read_columns(describe_columns(classified(40, 4)), source="own.csv")
@@ -57,7 +57,7 @@ class TestReadingColumns:
         assert read_columns(describe_columns(cells), source="own.csv").group is None
 
     def test_a_column_that_is_not_there_is_named_with_those_that_are(self):
-        with pytest.raises(DataError, match="--answer.*'labl'.*'text', 'label'"):
+        with pytest.raises(DataError, match=r"--answer.*'labl'.*'text', 'label'"):
             read_columns(describe_columns(classified(40, 4)), source="own.csv", answers="labl")
 
     def test_a_table_without_two_fitting_columns_says_what_to_name(self):

@@ -111,7 +111,7 @@ def budget_table(rows: list[dict[str, Any]]) -> RenderableType:
         table.add_row(*(Text(cell, style=style) for cell in cells))
     note = (
         "What other budgets cost here, from the beginning, and what they recovered of five planted "
-        f"games of 16 groups with noise of a tenth of the signal's variance ({COMMAND}). Real data may be harder: "
-        "noisier, or with more that interacts."
+        f"games of 16 groups with noise of a tenth of the signal's variance ({COMMAND}). Real data may "
+        "be harder: noisier, or with more that interacts."
     )
     return Group(table, Text(), Text(note, style="dim"))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from spex_data.errors import ConfigError
 from spex_data.reports import interactions_table, planted_table, read_document, verdicts_table
 from tasks.planted import planted_rows
 from tasks.run_folder import RunFolder
@@ -39,6 +38,16 @@ def print_summary(console: Console, result: AttributionResult) -> None:
     if result.mlflow_uri:
         lines.insert(-1, f"MLflow    {result.mlflow_uri} (run {result.mlflow_run_id})")
     console.print(Text("\n".join(lines)), soft_wrap=True, highlight=False)
+
+
+def run_document(result: AttributionResult) -> dict[str, Any]:
+    """What a finished run came to and where its documents are, as `spex-data run --json` prints it."""
+    directory = Path(result.directory)
+    return {
+        **result.model_dump(mode="json"),
+        "report": str(directory / "report.html"),
+        "interactions": read_interactions(directory),
+    }
 
 
 def _faults(result: AttributionResult) -> list[str]:
@@ -74,15 +83,3 @@ def read_interactions(run_dir: Path) -> dict[str, Any]:
     folder = RunFolder(run_dir)
     folder.read_study()
     return read_document(folder.interactions)
-
-
-def selected(document: dict[str, Any], *, target: str | None) -> dict[str, Any]:
-    """The part of a document that a filter leaves.
-
-    Raises:
-        ConfigError: No target of that name.
-    """
-    names = [one["name"] for one in document["targets"]]
-    if target is not None and target not in names:
-        raise ConfigError(f"is {target!r}", where="--target", instead=f"write one of {', '.join(names)}")
-    return {**document, "targets": [one for one in document["targets"] if target in (None, one["name"])]}

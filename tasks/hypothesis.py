@@ -6,7 +6,7 @@ import difflib
 
 from spex_data.errors import ConfigError
 from spex_data.reports import read_document, read_results
-from spex_data.reports.plan_table import duration
+from spex_data.reports.durations import duration
 from spex_data.verification import LARGEST
 from tasks.reuse import seconds_a_fine_tune
 from tasks.run_folder import RunFolder

@@ -13,6 +13,7 @@ import numpy as np
 
 from spex_data.masks import MeasurementPlan
 from spex_data.reports import read_document
+from spex_data.reports.budgets import budget_rows
 from spex_data.study import StudyConfig
 from spex_data.training.costs import WayCosts, estimate
 from spex_data.value_functions import SubsetTraining
@@ -73,7 +74,7 @@ def plan_costs(
     )
     average = float(tokens.mean()) if len(tokens) else 0.0
     device = function.base_model.device
-    return {
+    document = {
         **_described(study, function),
         "masks": len(drawn.training),
         "heldout_masks": len(drawn.heldout),
@@ -96,6 +97,7 @@ def plan_costs(
         "probe_seconds": spent,
         "clock": "processor" if clock(device) is time.process_time else "wall",
     }
+    return {**document, "budgets": budget_rows(document)}
 
 
 def _described(study: StudyConfig, function: SubsetTraining) -> dict[str, Any]:

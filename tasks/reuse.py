@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.masks import MeasurementPlan
-from spex_data.reports.plan_table import duration
+from spex_data.reports.durations import duration
 from spex_data.value_functions import SubsetTraining
 from spex_data.values import StoredValues
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
-from rich.console import Console
 
 from flows.environment import require_extra
-from flows.options import SET
+from flows.options import JSON, SET
 
 
 @click.command()
 @click.argument("config", type=click.Path())
 @SET
-def check(config: str, overrides: tuple[str, ...]) -> None:
+@JSON
+def check(config: str, overrides: tuple[str, ...], json_wanted: bool) -> None:
     """Say everything that is wrong with a study's config, at once."""
     from spex_data.study import load_study
 
     study = load_study(config, overrides)
     require_extra(study.runner.kind)
-    Console().print(f"{config}: fine; `spex-data run {config}` runs study {study.name!r}", highlight=False)
+    if json_wanted:
+        from spex_data.reports import as_json
+
+        click.echo(as_json({"config": config, "study": study.name, "fine": True}), nl=False)
+        return
+    click.echo(f"{config}: fine")
+    click.echo(f"study {study.name!r} is run by: {shlex.join(['spex-data', 'run', config])}")

@@ -6,6 +6,7 @@ import click
 from rich.console import Console
 
 from flows.environment import require_servers
+from flows.options import JSON
 
 
 @click.command()
@@ -16,7 +17,8 @@ from flows.environment import require_servers
     type=click.Path(),
     help="File of further targets, in the columns of the training data; measured on the kept adapters.",
 )
-def extend(run_dir: str, masks: int | None, targets: str | None) -> None:
+@JSON
+def extend(run_dir: str, masks: int | None, targets: str | None, json_wanted: bool) -> None:
     """Give a run more masks or more targets; trains or measures only what is missing."""
     from flows.extension import ExtensionParameters
     from flows.extension import extend as extension
@@ -24,12 +26,16 @@ def extend(run_dir: str, masks: int | None, targets: str | None) -> None:
     parameters = ExtensionParameters(run_dir=run_dir, masks=masks, targets=targets)
     require_servers(parameters.study())
     from flows.stopping import result_of
-    from flows.summary import print_summary
+    from flows.summary import print_summary, run_document
     from flows.terminal import progress_shown
+    from spex_data.reports import as_json
 
-    console = Console()
+    console = Console(stderr=json_wanted)
     with progress_shown(console):
         result = result_of(extension(parameters, return_state=True))
-    print_summary(console, result)
+    if json_wanted:
+        click.echo(as_json(run_document(result)), nl=False)
+    else:
+        print_summary(console, result)
     if result.failed:
         raise SystemExit(1)

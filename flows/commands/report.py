@@ -6,10 +6,13 @@ from pathlib import Path
 
 import click
 
+from flows.options import JSON
+
 
 @click.command()
 @click.argument("run_dir", type=click.Path())
-def report(run_dir: str) -> None:
+@JSON
+def report(run_dir: str, json_wanted: bool) -> None:
     """Write the page and the figures of a run again; trains nothing."""
     from spex_data.values import writer_lock
     from tasks.foreign import recover_from
@@ -23,4 +26,9 @@ def report(run_dir: str) -> None:
             folder.directory, method=study.decoding.method, max_order=None, top=study.report.top
         )
         write_pages(folder, recovery)
-    click.echo(f"written: {folder.report}")
+    if json_wanted:
+        from spex_data.reports import as_json
+
+        click.echo(as_json({"report": str(folder.report)}), nl=False)
+    else:
+        click.echo(f"written: {folder.report}")

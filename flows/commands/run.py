@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 
 from flows.environment import require_servers
-from flows.options import SET
+from flows.options import JSON, SET
 
 
 @click.command()
@@ -21,8 +21,14 @@ from flows.options import SET
     type=click.Path(),
     help="Repeat this run into another folder (RUN_DIR-again), and say whether the values agree.",
 )
+@JSON
 def run(
-    config: str | None, out: str | None, overrides: tuple[str, ...], update: bool, run_dir: str | None
+    config: str | None,
+    out: str | None,
+    overrides: tuple[str, ...],
+    update: bool,
+    run_dir: str | None,
+    json_wanted: bool,
 ) -> None:
     """Run a study; the same command again resumes it."""
     if (config is None) == (run_dir is None):
@@ -30,7 +36,7 @@ def run(
     if run_dir is not None:
         if update:
             raise click.UsageError("--update goes with a study's YAML file; a repetition starts afresh")
-        _repeat(run_dir, out, overrides)
+        _repeat(run_dir, out, overrides, json_wanted=json_wanted)
         return
     from spex_data.study import load_study
 
@@ -39,20 +45,24 @@ def run(
     from flows.approval import require_page
     from flows.attribution import AttributionParameters, attribution
     from flows.stopping import result_of
-    from flows.summary import print_summary
+    from flows.summary import print_summary, run_document
     from flows.terminal import progress_shown
+    from spex_data.reports import as_json
 
     require_page(study)
-    console = Console()
+    console = Console(stderr=json_wanted)
     parameters = AttributionParameters(config=str(config), overrides=overrides, out=out, update=update)
     with progress_shown(console):
         result = result_of(attribution(parameters, return_state=True))
-    print_summary(console, result)
+    if json_wanted:
+        click.echo(as_json(run_document(result)), nl=False)
+    else:
+        print_summary(console, result)
     if result.failed:
         raise SystemExit(1)
 
 
-def _repeat(run_dir: str, out: str | None, overrides: tuple[str, ...]) -> None:
+def _repeat(run_dir: str, out: str | None, overrides: tuple[str, ...], *, json_wanted: bool) -> None:
     from flows.repetition import RepetitionParameters, repeat
     from flows.stopping import result_of
     from flows.terminal import progress_shown
@@ -60,11 +70,18 @@ def _repeat(run_dir: str, out: str | None, overrides: tuple[str, ...]) -> None:
 
     parameters = RepetitionParameters(run_dir=run_dir, out=out, overrides=overrides)
     require_servers(parameters.study())
-    console = Console()
+    console = Console(stderr=json_wanted)
     with progress_shown(console):
         result = result_of(repeat(parameters, return_state=True))
-    for line in repetition_words(result.compared):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"repetition  {result.run.directory}, repetition.json in it", markup=False, highlight=False)
+    if json_wanted:
+        from spex_data.reports import as_json
+
+        click.echo(as_json({"directory": result.run.directory, "compared": result.compared}), nl=False)
+    else:
+        for line in repetition_words(result.compared):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(
+            f"repetition  {result.run.directory}, repetition.json in it", markup=False, highlight=False
+        )
     if result.compared["verdict"] == "not":
         raise SystemExit(1)

@@ -13,16 +13,27 @@ from flows.options import JSON
 @click.command()
 @click.argument("run_dir", type=click.Path())
 @click.option("--target", default=None, help="Only this target.")
+@click.option("--order", default=None, type=int, help="Only sets of so many groups; 1 is single groups.")
+@click.option("--kind", default=None, help="Only this kind, such as redundant or antidote.")
 @click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="Rows a target.")
 @JSON
-def show(run_dir: str, target: str | None, top: int, json_wanted: bool) -> None:
+def show(
+    run_dir: str, target: str | None, order: int | None, kind: str | None, top: int, json_wanted: bool
+) -> None:
     """Show what a run found, in the terminal."""
-    from flows.summary import print_interactions, read_interactions, selected
+    from flows.filters import filter_words, selected
+    from flows.summary import print_interactions, read_interactions
     from spex_data.reports import as_json
     from tasks.run_folder import RunFolder
 
-    document = selected(read_interactions(Path(run_dir)), target=target)
+    document = selected(read_interactions(Path(run_dir)), target=target, order=order, kind=kind)
     if json_wanted:
         click.echo(as_json(document), nl=False)
-    else:
-        print_interactions(Console(), document, top=top, unit=RunFolder(Path(run_dir)).unit())
+        return
+    filtered = filter_words(order=order, kind=kind)
+    if not document["targets"]:
+        click.echo(f"nothing of {filtered} was found; `spex-data show {run_dir}` shows what was")
+        return
+    print_interactions(Console(), document, top=top, unit=RunFolder(Path(run_dir)).unit())
+    if filtered:
+        click.echo(f"shown: {filtered} alone; the sentences above speak of these only")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from spex_data.reports.durations import duration, size
 from spex_data.reports.labels import inert
-from spex_data.reports.plan_table import duration, size
 
 
 def plan_markdown(plan: Mapping[str, Any]) -> str:

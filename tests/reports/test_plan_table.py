@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from spex_data.reports import plan_table
-from spex_data.reports.plan_table import duration, size
+from spex_data.reports.durations import duration, size
 
 WAY = {
     "seconds_a_mask": 0.031,

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from flows.cli import cli
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+
+
+def commands(text: str) -> list[str]:
+    """The commands in a text that start a line or follow a prompt, without the words that explain them."""
+    lines = re.findall(r"^(?:\$ |# (?:Run it with: +)?|# +)(?:[A-Z_]+=\S+ )*(spex-data [^\n]+)", text, re.M)
+    return [re.split(r"\s{2,}|\s#|\s\(", line)[0].strip() for line in lines]
+
+
+def parse(command: str) -> None:
+    """Reads a command's words as the command would; runs nothing."""
+    _, name, *words = shlex.split(command)
+    cli.commands[name].make_context(name, words)
+
+
+class TestTypedCommands:
+    """Every command that README or a study's first lines print is read without an error."""
+
+    @pytest.mark.parametrize("command", commands("".join(re.findall(r"```console\n(.*?)```", README, re.S))))
+    def test_a_command_of_readme_has_the_options_and_arguments_it_is_given(self, command):
+        parse(command)
+
+    @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+    def test_the_commands_of_a_study_are_read(self, path):
+        header = "".join(line for line in path.read_text().splitlines(keepends=True) if line.startswith("#"))
+        found = commands(header)
+        assert found
+        for command in found:
+            parse(command)
+
+    def test_a_wrong_option_is_noticed(self):
+        with pytest.raises(click.NoSuchOption):
+            parse("spex-data show runs/demo --tarte x")

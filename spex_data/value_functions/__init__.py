@@ -9,18 +9,25 @@ from spex_data.value_functions.planted import Planted
 from spex_data.value_functions.protocol import Measured, ValueFunction
 
 if TYPE_CHECKING:
+    from spex_data.value_functions.component_sites import Component, find_components
+    from spex_data.value_functions.head_silencing import HeadSilencing
     from spex_data.value_functions.subset_training import SubsetTraining
     from spex_data.value_functions.text_units import TextUnits, cut_into_units
     from spex_data.value_functions.token_masking import TokenMasking
 
 _HOMES = {
+    "Component": "component_sites",
+    "HeadSilencing": "head_silencing",
     "SubsetTraining": "subset_training",
     "TextUnits": "text_units",
     "TokenMasking": "token_masking",
     "cut_into_units": "text_units",
+    "find_components": "component_sites",
 }
 
 __all__ = [
+    "Component",
+    "HeadSilencing",
     "Measured",
     "Planted",
     "SubsetTraining",
@@ -28,6 +35,7 @@ __all__ = [
     "TokenMasking",
     "ValueFunction",
     "cut_into_units",
+    "find_components",
 ]
 
 

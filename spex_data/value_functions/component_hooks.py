@@ -88,7 +88,8 @@ def _scaling(scale: torch.Tensor, mean: torch.Tensor | None) -> Change:
     """hidden times scale, part by part; what is silent gives the mean, or zeros where there is none."""
 
     def change(hidden: torch.Tensor) -> torch.Tensor:
-        parts = hidden.view(*hidden.shape[:-1], scale.shape[-1], -1)
+        # Some models (OPT) have all tokens of all sequences in one axis here.
+        parts = hidden.reshape(len(scale), -1, scale.shape[-1], hidden.shape[-1] // scale.shape[-1])
         factors = scale[..., None]
         instead = torch.zeros_like(parts[..., :1, :1]) if mean is None else mean.view(scale.shape[-1], -1)
         # Chosen, not multiplied: a number that is not finite would survive a factor of zero.

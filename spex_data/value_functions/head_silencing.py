@@ -225,7 +225,7 @@ class HeadSilencing:
         shown = torch.empty(0)
 
         def keep(name: str, hidden: torch.Tensor) -> None:
-            flat = hidden[shown].double().sum(0)
+            flat = hidden.reshape(*shown.shape, -1)[shown].double().sum(0)
             sums[name] = sums[name] + flat if name in sums else flat
 
         with watched(self.base_model, self._sites, keep), torch.inference_mode():

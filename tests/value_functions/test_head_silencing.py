@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 from transformers.pytorch_utils import Conv1D
 
 from spex_data.errors import ConfigError, ModelError
@@ -185,3 +186,39 @@ class TestBadInput:
     def test_rescaling_with_means_is_refused(self):
         with pytest.raises(ConfigError, match="ablation: zero"):
             measure(function_of(ablation="mean", rescaled=True), np.ones((1, 6), dtype=bool))
+
+
+SMALL = {"vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+NAMED = {
+    "roberta": {**SMALL, "intermediate_size": 24, "max_position_embeddings": 20, "pad_token_id": 0},
+    "distilbert": {"vocab_size": 30, "dim": 16, "hidden_dim": 24, "n_layers": 2, "n_heads": 2},
+    "gpt_neox": {**SMALL, "intermediate_size": 24},
+    "opt": {**SMALL, "ffn_dim": 24, "word_embed_proj_dim": 16, "pad_token_id": 0},
+    "mistral": {**SMALL, "intermediate_size": 24, "num_key_value_heads": 1},
+    "qwen3": {**SMALL, "intermediate_size": 24, "num_key_value_heads": 1, "head_dim": 8},
+    "gemma": {**SMALL, "intermediate_size": 24, "num_key_value_heads": 1, "head_dim": 8, "pad_token_id": 0},
+}
+
+
+class TestSupported:
+    """Every model that a message names can be silenced."""
+
+    @pytest.mark.parametrize("kind", NAMED)
+    def test_each_head_and_mlp_of_a_model_that_is_named_counts(self, kind):
+        encoder = kind in ("roberta", "distilbert")
+        auto = AutoModelForSequenceClassification if encoder else AutoModelForCausalLM
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(5)
+            labels = {"num_labels": 3} if encoder else {}
+            model = auto.from_config(AutoConfig.for_model(kind, **NAMED[kind], **labels)).eval().double()
+            for parameter in model.parameters():
+                if parameter.ndim > 1:
+                    nn.init.normal_(parameter, 0, 0.3)
+        function = function_of("bert" if encoder else "llama", outputs=("log-odds",))
+        function = replace(function, base_model=replace(function.base_model, model=model))
+        each = ~np.eye(7, 6, dtype=bool)
+        values = measure(function, each)[:, 0]
+        whole = evaluate_targets(model, function.base_model, function.targets).mean()
+        assert values[-1] == pytest.approx(whole, abs=1e-9)
+        assert measure(replace(function, ablation="mean"), each[-1:])[0, 0] == pytest.approx(whole, abs=1e-9)
+        assert (np.abs(values[:-1] - whole) > 1e-6).all()

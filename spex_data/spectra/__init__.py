@@ -1,6 +1,7 @@
 """Sparse expansions of set functions, and what is read off them exactly."""
 
 from spex_data.spectra.expansions import FourierExpansion, MoebiusExpansion, ParityMoment
+from spex_data.spectra.optimise import Optimum, optimise
 from spex_data.spectra.pair_kinds import PAIR_KINDS, Corners, PairKind, corner_means, pair_kind
 from spex_data.spectra.superset_sums import MAX_TERMS, superset_matrix, superset_sums
 from spex_data.spectra.terms import Term, canonical, parity_matrix, products, renamed, unique_rows
@@ -11,11 +12,13 @@ __all__ = [
     "Corners",
     "FourierExpansion",
     "MoebiusExpansion",
+    "Optimum",
     "PairKind",
     "ParityMoment",
     "Term",
     "canonical",
     "corner_means",
+    "optimise",
     "pair_kind",
     "parity_matrix",
     "products",

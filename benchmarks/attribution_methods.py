@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from spex_data.decoding import decoder
 from spex_data.masks import MaskDistribution
+from spex_data.spectra import FourierExpansion
 
 OURS = ("auto", "fast", "matching-pursuit", "proxyspex")
 FAIR = 0.5
@@ -59,7 +60,7 @@ def run_method(
             scores = np.random.default_rng(int(seeds[0])).normal(size=(study.n_groups, values.shape[1]))
         return None if scores is None else _scaled(scores, masks, values, time.process_time() - started)
     if name in peers:
-        found = [peers[name](masks, column) for column in values.T]
+        found = [_decoded_by(peers[name], masks, column) for column in values.T]
         sets = [
             _ranked(one.discrete_derivatives(lambda order: float(order == 0), max_order=3)) for one in found
         ]
@@ -74,6 +75,15 @@ def run_method(
     sets = [[(one.members, one.value) for one in each] for each in together]
     reported = [{one.members: one.value for one in each if one.reported} for each in together]
     return Attribution(decoded.evaluate, sets, reported, seconds, decoded)
+
+
+def _decoded_by(peer: Any, masks: Masks, values: NDArray[np.float64]) -> FourierExpansion:
+    """What a peer makes of the values; their mean where it fails, as it may on few masks."""
+    try:
+        found: FourierExpansion = peer(masks, values)
+        return found
+    except Exception:  # what a peer raises is its own affair
+        return FourierExpansion(masks.shape[1], ((),), np.array([values.mean()]))
 
 
 def names(peers: dict[str, Any]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from spex_data.errors import StoreError
 from spex_data.reports.labels import inert
 from spex_data.reports.page import compose_page
 from spex_data.reports.page_parts import Page
-from spex_data.reports.what_if import WhatIf, script_data, told
+from spex_data.reports.what_if import LEAST_AGREEMENT, WhatIf, script_data, told
 from spex_data.values import write_whole
 
 Status = Literal["whole", "half-done"]
@@ -64,7 +64,8 @@ def write_report(
         group_texts: Of each group the texts or ids of its examples; None to show none.
         method: What was run, label by label; what repeats it is labelled "Repeat it with".
         status: half-done marks the page as that of a run that has not come to its end.
-        what_if: Of each target what the page predicts from (`what_ifs`); None leaves the page without script.
+        what_if: Of each target what the page predicts from (`what_ifs`); None leaves the page without script,
+            and a target whose terms do not fit (`LEAST_AGREEMENT`) is left out.
 
     Raises:
         StoreError: The document is none, a figure is not there, or the disk is full.
@@ -94,7 +95,12 @@ def render_report(
     """The text of report.html, with the arguments of `write_report`."""
     page = compose_page(document, judged=judged, group_texts=group_texts)
     template = _environment().get_template("report.html.jinja")
-    shown = {part.number: what_if[part.number] for part in page.targets} if what_if else {}
+    known = dict(enumerate(what_if or ()))
+    shown = {
+        part.number: known[part.number]
+        for part in page.targets
+        if known and known[part.number].agreement >= LEAST_AGREEMENT
+    }
     script = (Path(__file__).parent / "what_if.js").read_text() if shown else ""
     return template.render(
         page=page,

@@ -110,6 +110,7 @@ def _row(effect: Effect, rank: int | None, reach: float) -> Row:
         kind=kind_word(effect),
         sign="plus" if effect.value > 0 else "minus" if effect.value < 0 else "zero",
         sure=low is not None and high is not None and (low > 0 or high < 0),
+        reported=bool(effect.reported) and effect.order > 1,
         value=signed(effect.value, places, minus=MINUS),
         interval=interval(effect.ci, places, minus=MINUS) or "unknown",
         moebius=signed(effect.moebius, places, minus=MINUS),

@@ -33,6 +33,7 @@ class Row:
         kind: In a word.
         sign: "plus", "minus" or "zero".
         sure: Whether its interval is known and does not hold 0.
+        reported: Whether it is in the list of the study's false discovery rate.
         value, interval, moebius, full: Numbers in words; an unknown one says so.
         at, low, high: Places of value and interval on the row's scale, 0 to 100 with nothing at 50.
         verified: What retraining said.
@@ -44,6 +45,7 @@ class Row:
     kind: str
     sign: str
     sure: bool
+    reported: bool
     value: str
     interval: str
     moebius: str

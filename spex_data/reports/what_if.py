@@ -15,6 +15,8 @@ from spex_data.spectra import FourierExpansion, Term
 
 MOST_TERMS, MOST_TERMS_A_PAGE = 12_000, 60_000
 """Terms of a target and of all targets that a page holds: about 1.3 MB of text at most."""
+LEAST_AGREEMENT = 0.99
+"""A shortened expansion that agrees less with the whole one is not offered: it would mislead."""
 LEVEL = 0.9
 
 

@@ -7,6 +7,8 @@ import pytest
 from spex_data.errors import StoreError
 from spex_data.reports import render_report, write_report
 from spex_data.reports.page import MOST_TARGETS, compose_page
+from spex_data.reports.what_if import WhatIf
+from tests.reports.conftest import GROUPS, entry, result, study
 
 _VOID = {"meta", "link", "img", "br", "hr"}
 
@@ -212,3 +214,28 @@ class TestWriteReport:
         with pytest.raises(StoreError, match=r"gone\.svg: cannot be read"):
             write_report(path, demo, figures={"redundant": {"graph": tmp_path / "gone.svg"}})
         assert path.read_text() == "old"
+
+
+class TestStars:
+    """What is reported at the false discovery rate is told from what may be chance."""
+
+    def test_only_interactions_that_are_reported_have_a_star(self):
+        sure, unsure = entry(GROUPS, (0, 1), -3.0), entry(GROUPS, (2, 3), 2.0)
+        alone = {**entry(GROUPS, (4,), 1.0), "reported": True}
+        found = result("asked", [{**sure, "reported": True}, {**unsure, "reported": False}, alone])
+        page = Elements(render_report(study(GROUPS, [found])))
+        assert page.text.count("* reported") == 1
+
+
+class TestWhatIf:
+    """A prediction that would mislead is not offered."""
+
+    def test_an_expansion_cut_too_short_has_no_what_if(self):
+        document = study(GROUPS, [result("asked", [entry(GROUPS, (0, 1), -3.0)])])
+
+        def page(agreement):
+            kept = WhatIf(((), (0,)), (0.5, 1.0), 3, agreement, None, 0)
+            return Elements(render_report(document, what_if=[kept])).text
+
+        assert "What if" in page(0.995)
+        assert "What if" not in page(0.985)

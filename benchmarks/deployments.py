@@ -4,8 +4,8 @@
 
 A Prefect server of its own (SQLite), the deployments of prefect.yaml in this checkout, and a process worker
 for each of the pools gpu and cpu. Then a schedule is added, every minute a small study, and its first run
-waited for; and train/train is run by hand, which starts decode/decode on the other pool.
-Takes some 3 minutes.
+waited for; and train/train is run by hand, which starts decode/decode on the other pool. What each left in
+its run folder is looked at. Takes some 3 minutes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.servers import BINARIES, prefect_server, quiet_environment
 
 ROOT = Path(__file__).parents[1]
-SMALL = ("masks.budget=16", "masks.heldout=4", "training.epochs=1", "decoding.method=linear")
+SMALL = ("masks.budget=18", "masks.heldout=4", "training.epochs=1", "decoding.method=linear")
 PATIENCE = 420.0
 
 
@@ -44,7 +44,7 @@ def main() -> None:
             rows = _tried(home, url)
     if options.json:
         Path(options.json).write_text(json.dumps(rows, indent=2) + "\n")
-    if any("COMPLETED" not in row["outcome"] for row in rows[1:]):
+    if any("COMPLETED" not in row["outcome"] or "missing" in row["outcome"] for row in rows[1:]):
         raise SystemExit(1)
 
 
@@ -66,13 +66,17 @@ def _tried(home: Path, url: str) -> list[dict[str, Any]]:
         started = time.perf_counter()
         run = _ended(url, {"deployments": {"id": {"any_": [nightly]}}}, started)
         _delete(url, f"deployments/{nightly}/schedules/{made['id']}")
-        rows.append(_row("attribution/nightly, by its schedule", started, _told(run)))
+        told = _told(run, home / "scheduled", "interactions.json", "report.html")
+        rows.append(_row("attribution/nightly, by its schedule", started, told))
         started = time.perf_counter()
         by_hand = {"parameters": {**_parameters(home / "split"), "then": "decode/decode"}}
         _post(url, f"deployments/{deployments['train/train']['id']}/create_flow_run", by_hand)
-        for name in ("train/train", "decode/decode"):
+        for name, file in (("train/train", "values.parquet"), ("decode/decode", "report.html")):
             run = _ended(url, {"deployments": {"id": {"any_": [deployments[name]["id"]]}}}, started)
-            rows.append(_row(f"{name}, on pool {run['work_pool_name']}", started, _told(run)))
+            told = _told(run, home / "split", file)
+            rows.append(_row(f"{name}, on pool {run['work_pool_name']}", started, told))
+            if run["state_type"] != "COMPLETED":
+                break  # nothing was handed over
     return rows
 
 
@@ -90,9 +94,14 @@ def _ended(url: str, which: dict[str, Any], started: float) -> dict[str, Any]:
     raise TimeoutError(which)
 
 
-def _told(run: dict[str, Any]) -> str:
+def _told(run: dict[str, Any], folder: Path, *files: str) -> str:
+    """How a run ended, and what it left."""
     by = "by schedule" if run["auto_scheduled"] else "by hand or flow"
-    return f"{run['state_type']}, {run['name']!r}, {by}, {run['total_run_time']:.0f} s"
+    told = f"{run['state_type']}, {run['name']!r}, {by}, {run['total_run_time']:.0f} s"
+    if run["state_type"] != "COMPLETED":
+        return f"{told}: {run['state']['message']}"
+    missing = [name for name in files if not (folder / name).is_file()]
+    return f"{told}; {', '.join(missing or files)} {'missing' if missing else 'written'}"
 
 
 def _row(what: str, started: float, outcome: str) -> dict[str, Any]:
@@ -110,7 +119,11 @@ def _worker(pool: str, env: dict[str, str], home: Path) -> Iterator[None]:
             yield
         finally:
             worker.terminate()
-            worker.wait(timeout=60)
+            try:
+                worker.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                worker.kill()  # a worker that is asked to end while it starts a run forgets that it was
+                worker.wait()
 
 
 def _post(url: str, path: str, body: Any = None) -> Any:

@@ -14,13 +14,13 @@ from typing import Any
 from prefect import flow, get_run_logger, tags
 from prefect.client.schemas.objects import State
 from prefect.futures import as_completed
-from prefect.runtime import flow_run
 from prefect.states import Cancelled
 from pydantic import BaseModel, Field
 
 from flows.approval import wait_for_approval
 from flows.execution import execution
 from flows.progress import Progress, say, tell
+from flows.run_names import named_by
 from flows.runners import task_runner, worker_resources
 from flows.stopping import Stopped, stopped, until
 from flows.verification import verified
@@ -41,14 +41,16 @@ from tasks.workers import n_workers
 
 
 class AttributionParameters(BaseModel, frozen=True):
-    """What a run of the flow is asked for; Prefect shows it as a form."""
+    """The study, and the folder that its run lives in; the same again resumes it."""
 
-    config: str = Field(description="Path of the study's YAML file")
+    config: str = Field(title="Study", description="Its YAML file, such as configs/demo.yaml")
     overrides: tuple[str, ...] = Field(
-        default=(), description="Changes of single keys, such as training.epochs=4"
+        default=(), title="Changes", description="Of single keys, such as training.epochs=4"
     )
-    out: str | None = Field(default=None, description="Folder of the run; runs/NAME when empty")
-    update: bool = Field(default=False, description="The study changed: go on with the values still valid")
+    out: str | None = Field(default=None, title="Run folder", description="runs/NAME where none is given")
+    update: bool = Field(
+        default=False, title="The study changed", description="Go on with the values that are still valid"
+    )
 
     def study(self) -> StudyConfig:
         """The study with its overrides."""
@@ -90,13 +92,9 @@ class AttributionResult(BaseModel, frozen=True):
     mlflow_run_id: str | None
 
 
-def _run_name() -> str:
-    return f"attribution: {flow_run.parameters['parameters'].stem}"
-
-
 @flow(
     name="attribution",
-    flow_run_name=_run_name,
+    flow_run_name=named_by(lambda asked: f"attribution: {asked.stem}"),
     description="Fine-tune LoRA adapters on subsets of the training groups; recover which groups interact.",
 )
 def attribution(parameters: AttributionParameters) -> AttributionResult | State[Any]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from prefect import flow, tags
-from prefect.runtime import flow_run
 from pydantic import BaseModel, Field
 
 from flows.execution import execution
+from flows.run_names import named_by
 from spex_data.errors import StoreError
 from spex_data.values import read_value_table, writer_lock
 from tasks.recover import recover
@@ -20,19 +20,15 @@ from tasks.run_folder import RunFolder
 
 
 class DecodeParameters(BaseModel, frozen=True):
-    """What decoding is asked for; Prefect shows it as a form."""
+    """The run whose values are decoded again; nothing is trained."""
 
-    directory: str = Field(description="Run folder whose values are decoded, such as runs/demo")
-    method: str | None = Field(default=None, description="Decoder; the study's when empty")
-
-
-def _run_name() -> str:
-    return f"decode: {Path(flow_run.parameters['parameters'].directory).name}"
+    directory: str = Field(title="Run folder", description="Such as runs/demo")
+    method: str | None = Field(default=None, title="Decoder", description="The study's where none is given")
 
 
 @flow(
     name="decode",
-    flow_run_name=_run_name,
+    flow_run_name=named_by(lambda asked: f"decode: {Path(asked.directory).name}"),
     description="Recover which groups interact from the values of a run; write the report. Trains nothing.",
 )
 def decode(parameters: DecodeParameters) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from prefect import flow
-from prefect.runtime import flow_run
 from pydantic import BaseModel, Field
 
 from flows.attribution import AttributionResult, execute
+from flows.run_names import named_by
 from spex_data.errors import StoreError
 from spex_data.groups import Grouping
 from spex_data.study import StudyConfig, extended
@@ -17,7 +17,7 @@ from tasks.run_folder import RunFolder
 
 
 class ExtensionParameters(BaseModel, frozen=True):
-    """What a run is extended by; Prefect shows it as a form."""
+    """The run that is extended, and by what; what it has is kept."""
 
     run_dir: str = Field(description="Folder of the run, such as runs/demo")
     masks: int | None = Field(default=None, description="Training masks in all, more than the run has", ge=1)
@@ -44,8 +44,7 @@ class ExtensionParameters(BaseModel, frozen=True):
         return extended(study, n_groups, budget=self.masks, targets=self.targets)
 
 
-def _run_name() -> str:
-    asked = flow_run.parameters["parameters"]
+def _name(asked: ExtensionParameters) -> str:
     more = [f"to {asked.masks} masks"] if asked.masks else []
     more += [f"by the targets of {Path(asked.targets).name}"] if asked.targets else []
     return f"extend {Path(asked.run_dir).name} {' and '.join(more)}"
@@ -53,7 +52,7 @@ def _run_name() -> str:
 
 @flow(
     name="extend",
-    flow_run_name=_run_name,
+    flow_run_name=named_by(_name),
     description="A larger budget trains the missing masks; new targets are measured on the kept adapters.",
 )
 def extend(parameters: ExtensionParameters) -> AttributionResult:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
-from prefect.runtime import flow_run
 from prefect.states import Cancelled
 from pydantic import BaseModel, Field
 
 from flows.attribution import AttributionParameters, AttributionResult, attribution
 from flows.progress import say
+from flows.run_names import named_by
 from flows.stopping import Stopped, result_of
 from spex_data.errors import StoreError
 from spex_data.study import StudyConfig
@@ -62,13 +62,9 @@ class RepetitionResult(BaseModel, frozen=True):
     compared: dict[str, Any]
 
 
-def _run_name() -> str:
-    return f"repeat {Path(flow_run.parameters['parameters'].run_dir).name}"
-
-
 @flow(
     name="repeat",
-    flow_run_name=_run_name,
+    flow_run_name=named_by(lambda asked: f"repeat {Path(asked.run_dir).name}"),
     description="Run a study again from its manifest, and say whether the values agree.",
 )
 def repeat(parameters: RepetitionParameters) -> RepetitionResult:

@@ -10,13 +10,13 @@ from typing import Any
 from prefect import flow, tags
 from prefect.client.schemas.objects import State
 from prefect.deployments import run_deployment
-from prefect.runtime import flow_run
 from prefect.states import Cancelled
 from pydantic import BaseModel
 
 from flows.approval import wait_for_approval
 from flows.attribution import AttributionParameters, deadline_of, fine_tune_missing
 from flows.execution import execution
+from flows.run_names import named_by
 from flows.stopping import Stopped
 from spex_data.values import writer_lock
 from tasks.design import design
@@ -40,13 +40,9 @@ class TrainResult(BaseModel, frozen=True):
     failed: int
 
 
-def _run_name() -> str:
-    return f"train: {flow_run.parameters['parameters'].stem}"
-
-
 @flow(
     name="train",
-    flow_run_name=_run_name,
+    flow_run_name=named_by(lambda asked: f"train: {asked.stem}"),
     description="Fine-tune LoRA adapters on subsets of the training groups, and measure the targets on them.",
 )
 def train(parameters: AttributionParameters, then: str | None = None) -> TrainResult | State[Any]:

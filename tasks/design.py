@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -157,7 +158,13 @@ def _chunk(index: int, rows: range, reuse: Reuse, total: int) -> Chunk:
 
 
 def read_plan(path: Path) -> MeasurementPlan:
-    """The plan that `design` wrote."""
+    """The plan that `design` wrote; of a file that did not change it is read once a process."""
+    found = path.stat()
+    return _read_plan(path.resolve(), found.st_ino, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _read_plan(path: Path, _inode: int, _changed: int) -> MeasurementPlan:
     table = pq.read_table(path)
     return MeasurementPlan(
         masks_from_strings(table["mask"].to_pylist()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,12 @@ class Reuse:
     banks: tuple[str | None, ...]
     stored: int
 
-    @property
+    @cached_property
     def missing(self) -> NDArray[np.bool_]:
         """bool[r], rows with a target still to be measured."""
         return ~self.known.all(axis=1)
 
-    @property
+    @cached_property
     def kept(self) -> NDArray[np.bool_]:
         """bool[r], rows to be measured whose adapter needs no training."""
         return self.missing & np.array([bank is not None for bank in self.banks], dtype=np.bool_)

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,7 @@ class RunFolder:
                 where=str(self.directory),
                 instead="give the folder that `spex-data run` printed, such as runs/demo",
             )
-        return load_study(self.study)
+        return _parsed(self.study, self.study.read_bytes(), Path.cwd())
 
     def read_manifest(self) -> dict[str, Any]:
         """The manifest, empty when there is none yet."""
@@ -197,6 +198,12 @@ class RunFolder:
             )
         write_whole(self.study, dump_study(study).encode())
         return changed
+
+
+@lru_cache(maxsize=4)
+def _parsed(path: Path, _content: bytes, _directory: Path) -> StudyConfig:
+    """The study of a file that did not change: chunks ask for it, and parsing takes longer than storing."""
+    return load_study(path)
 
 
 def provenance() -> dict[str, Any]:

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -283,7 +284,9 @@ def _call(run: TrackedRun, method: str, *words: Any, **entities: Any) -> Any:
         )
 
 
+@lru_cache(maxsize=8)
 def _client(uri: str) -> MlflowClient:
+    """The client of an address; making one costs as much as a call."""
     for name, value in _BOUNDS.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient

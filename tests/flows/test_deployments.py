@@ -63,7 +63,8 @@ class TestDeployAll:
         forms = {name: one["parameter_openapi_schema"] for name, one in found.items()}
         asked = forms["nightly"]["definitions"]["AttributionParameters"]["properties"]
         assert set(asked) == {"config", "overrides", "out", "update"}
-        assert asked["config"]["description"] == "Path of the study's YAML file"
+        assert asked["config"]["title"] == "Study"
+        assert asked["config"]["description"] == "Its YAML file, such as configs/demo.yaml"
         assert set(forms["train"]["properties"]) == {"parameters", "then"}
         assert set(forms["decode"]["definitions"]["DecodeParameters"]["properties"]) == {
             "directory",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
 
 import click
@@ -11,6 +10,7 @@ from rich.console import Console
 
 from flows.commands import all_commands
 from flows.environment import be_quiet
+from flows.interrupts import listen
 from flows.stopping import Stopped
 from spex_data.errors import SpexDataError
 
@@ -30,7 +30,7 @@ for _command in all_commands():
 def main() -> None:
     """The entry point: exit 0 done, 2 wrong input, 1 a fault of ours or failed masks, 130 interrupted."""
     be_quiet()
-    signal.signal(signal.SIGTERM, _terminated)
+    listen()
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
     except click.exceptions.Abort:
@@ -56,11 +56,6 @@ def main() -> None:
             raise
         print_error(Console(stderr=True), explained)
         sys.exit(1)
-
-
-def _terminated(*_: object) -> None:
-    """A scheduler that takes the machine back asks like this; the run ends as if interrupted."""
-    raise KeyboardInterrupt
 
 
 def _say_how_to_resume(why: str = "\ninterrupted; what was measured is kept") -> None:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from flows.interrupts import raise_if_interrupted
+
 if TYPE_CHECKING:
     from prefect import State
 
@@ -52,10 +54,14 @@ def until(
         first: Of several begun, the one that ends first, and its result.
         at_once: Chunks begun and not ended, at most.
         clock: Seconds.
+
+    Raises:
+        KeyboardInterrupt: Someone asked the run to end.
     """
     waiting, pending = iter(chunks), []
     longest, begun = 0.0, 0
     while True:
+        raise_if_interrupted()
         while len(pending) < at_once:
             late = deadline is not None and begun > 0 and clock() + longest > deadline
             chunk = None if late else next(waiting, None)

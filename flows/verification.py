@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.futures import as_completed
 from prefect.utilities.annotations import quote
 
+from flows.interrupts import raise_if_interrupted
 from flows.progress import Progress, tell
 from flows.runners import task_runner
 from spex_data.reports import Recovery
@@ -74,6 +75,7 @@ def verify(directory: str, planned: Planned, tracked: TrackedRun, *, in_process:
         futures = [retrain.submit(directory, chunk, tracked) for chunk in planned.chunks]
         results = (future.result() for future in as_completed(futures))
     for rows, bad in results:
+        raise_if_interrupted()
         done, failed = done + rows, failed + bad
         tell(Progress("verifying", done, planned.total, failed))
     return failed

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prefect.states import Cancelled, Completed
 
+from flows.interrupts import listen, raise_if_interrupted
 from flows.stopping import Stopped, result_of, stopped, until
 
 
@@ -65,3 +70,34 @@ class TestResult:
 
     def test_a_completed_flow_gives_its_result(self):
         assert result_of(Completed(data=3)) == 3
+
+
+@pytest.fixture
+def listening():
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    listen()
+    yield
+    listen()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+class TestInterrupts:
+    """Who asks a run to end is heard, wherever the run is."""
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_an_interrupt_that_is_lost_ends_the_run_before_its_next_chunk(self, listening, number):
+        done = []
+
+        def start(chunk):
+            if chunk == 2:
+                with suppress(KeyboardInterrupt):
+                    os.kill(os.getpid(), number)
+            return chunk
+
+        with pytest.raises(KeyboardInterrupt):
+            done.extend(until(None, range(5), start, lambda begun: (begun[0], begun[0])))
+        assert done == [0, 1, 2]
+
+    def test_without_one_nothing_is_raised(self, listening):
+        raise_if_interrupted()

@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 
 from flows.approval import wait_for_approval
 from flows.execution import execution
+from flows.interrupts import raise_if_interrupted
 from flows.progress import Progress, say, tell
 from flows.run_names import named_by
 from flows.runners import task_runner, worker_resources
@@ -154,7 +155,7 @@ def _stages(
     tell(Progress("recovering interactions"))
     table = collect(directory, failed, tracked)
     recovery = recover(directory, table, tracked, study.decoding.method)
-    recovery = verified(study, directory, recovery, tracked)
+    recovery = verified(study, directory, recovery, tracked, deadline)
     tell(Progress("writing the report"))
     report(directory, recovery, tracked)
     since = compare(directory, tracked)
@@ -258,4 +259,5 @@ def _measured(
         return
     futures = {measure.submit(directory, span): span for span in todo}
     for future in as_completed(list(futures)):
+        raise_if_interrupted()
         yield ended(futures[future], future.result)

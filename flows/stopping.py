@@ -20,17 +20,17 @@ class Stopped(Exception):
     """A run that its limit of time ended; what was measured is kept, and the same command goes on."""
 
 
-def stopped(done: int, total: int, hours: float) -> Stopped:
+def stopped(done: int, total: int, hours: float, *, what: str = "fine-tunes") -> Stopped:
     """The message of a run that stopped.
 
     Args:
         done: Fine-tunes measured, those of earlier executions among them.
         total: Fine-tunes of the plan.
         hours: The limit.
+        what: They are.
     """
     return Stopped(
-        f"stopped between chunks by runner.max_hours = {hours:g}: "
-        f"{done:,} of {total:,} fine-tunes are measured"
+        f"stopped between chunks by runner.max_hours = {hours:g}: {done:,} of {total:,} {what} are measured"
     )
 
 

@@ -8,16 +8,23 @@ from prefect import flow
 from prefect.futures import as_completed
 from prefect.utilities.annotations import quote
 
-from flows.interrupts import raise_if_interrupted
 from flows.progress import Progress, tell
 from flows.runners import task_runner
+from flows.stopping import stopped, until
 from spex_data.reports import Recovery
 from spex_data.study import StudyConfig
 from tasks.tracking import TrackedRun
-from tasks.verify import Planned, judge_verification, plan_verification, retrain
+from tasks.verify import Planned, Retraining, judge_verification, plan_verification, retrain
+from tasks.workers import n_workers
 
 
-def verified(study: StudyConfig, directory: str, recovery: Recovery, tracked: TrackedRun) -> Recovery:
+def verified(
+    study: StudyConfig,
+    directory: str,
+    recovery: Recovery,
+    tracked: TrackedRun,
+    deadline: float | None,
+) -> Recovery:
     """What was found, with the verdicts of retraining; as it was where `verify.enabled` is false.
 
     Args:
@@ -25,6 +32,10 @@ def verified(study: StudyConfig, directory: str, recovery: Recovery, tracked: Tr
         directory: The run folder.
         recovery: What was found.
         tracked: The MLflow run.
+        deadline: When to begin no further chunk, in seconds since 1970; None for never.
+
+    Raises:
+        Stopped: `runner.max_hours` were over before all of it was retrained.
     """
     if not study.verify.enabled:
         return recovery
@@ -32,22 +43,35 @@ def verified(study: StudyConfig, directory: str, recovery: Recovery, tracked: Tr
     # Prefect would look through every number of a plain argument.
     whole: Any = quote(recovery)
     planned = plan_verification(directory, whole, tracked)
-    retrained(study, directory, planned, tracked)
+    retrained(study, directory, planned, tracked, deadline)
     tell(Progress("judging what was retrained"))
     return judge_verification(directory, whole, planned, tracked)
 
 
-def retrained(study: StudyConfig, directory: str, planned: Planned, tracked: TrackedRun) -> int:
+def retrained(
+    study: StudyConfig,
+    directory: str,
+    planned: Planned,
+    tracked: TrackedRun,
+    deadline: float | None = None,
+) -> int:
     """Does what is missing, on the study's task runner.
 
     Returns:
         Fine-tunes that failed.
+
+    Raises:
+        Stopped: `runner.max_hours` were over before all of it was retrained.
     """
     if not planned.chunks:
         return 0
     runner = task_runner(study, len(planned.chunks))
     stage = verify.with_options(task_runner=runner) if runner else verify
-    return stage(directory, planned, tracked, in_process=runner is None)
+    workers = n_workers(study, len(planned.chunks)) if runner else 0
+    done, failed = stage(directory, planned, tracked, workers=workers, deadline=deadline)
+    if done < planned.total:
+        raise stopped(done, planned.total, study.runner.max_hours or 0.0, what="fine-tunes of verification")
+    return failed
 
 
 @flow(
@@ -55,27 +79,34 @@ def retrained(study: StudyConfig, directory: str, planned: Planned, tracked: Tra
     flow_run_name="{planned.total} fine-tunes, {planned.done} done before",
     description="Retrain the corners that decide the largest interactions; each chunk appends its values.",
 )
-def verify(directory: str, planned: Planned, tracked: TrackedRun, *, in_process: bool) -> int:
+def verify(
+    directory: str, planned: Planned, tracked: TrackedRun, *, workers: int, deadline: float | None
+) -> tuple[int, int]:
     """Retrains chunks, in this process one by one or on the flow's task runner.
 
     Args:
         directory: The run folder.
         planned: What is missing.
         tracked: The MLflow run.
-        in_process: Whether to run them here.
+        workers: Of the task runner; 0 to run them here.
+        deadline: When to begin no further chunk, in seconds since 1970; None for never.
 
     Returns:
-        Fine-tunes that failed.
+        (fine-tunes done, those of before among them; those of now that failed).
     """
     done, failed = planned.done, 0
     tell(Progress("verifying", done, planned.total))
-    if in_process:
-        results = (retrain(directory, chunk, tracked) for chunk in planned.chunks)
-    else:
-        futures = [retrain.submit(directory, chunk, tracked) for chunk in planned.chunks]
-        results = (future.result() for future in as_completed(futures))
-    for rows, bad in results:
-        raise_if_interrupted()
+
+    def begin(chunk: Retraining) -> tuple[Retraining, Any]:
+        return chunk, retrain.submit(directory, chunk, tracked) if workers else None
+
+    def first(begun: list[Any]) -> tuple[Any, tuple[int, int]]:
+        if not workers:
+            return begun[0], retrain(directory, begun[0][0], tracked)
+        future = next(iter(as_completed([future for _, future in begun])))
+        return next(one for one in begun if one[1] is future), future.result()
+
+    for rows, bad in until(deadline, planned.chunks, begin, first, at_once=max(1, workers)):
         done, failed = done + rows, failed + bad
         tell(Progress("verifying", done, planned.total, failed))
-    return failed
+    return done, failed

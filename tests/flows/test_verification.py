@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
+from flows import verification
+from flows.stopping import Stopped
 from spex_data.reports import read_document
 from tasks.run_folder import RunFolder
+from tasks.tracking import TrackedRun
+from tasks.verify import Planned, Retraining
 
 
 @pytest.fixture
@@ -60,3 +65,27 @@ class TestVerify:
         assert done.returncode == 2
         assert told in done.stderr
         assert "Traceback" not in done.stderr
+
+
+class TestLimit:
+    """`runner.max_hours` bounds verification too."""
+
+    @pytest.fixture
+    def study(self, monkeypatch, plain_run):
+        """A study whose chunks of verification take no time."""
+        monkeypatch.setattr(verification, "verify", verification.verify.fn)
+        monkeypatch.setattr(verification, "retrain", lambda _directory, chunk, _run: (len(chunk.rows), 0))
+        return RunFolder(plain_run).read_study()
+
+    CHUNKS = tuple(
+        Retraining(plan="plan", start=start, stop=start + 4, total=12, rows=tuple(range(start, start + 4)))
+        for start in (4, 8)
+    )
+    PLANNED = Planned(total=12, done=4, chunks=CHUNKS)
+
+    def test_a_limit_that_is_over_ends_it_between_chunks_and_says_how_far_it_is(self, study):
+        with pytest.raises(Stopped, match="8 of 12 fine-tunes of verification are measured"):
+            verification.retrained(study, "run", self.PLANNED, TrackedRun(), time.time() - 1)
+
+    def test_a_limit_far_away_changes_nothing(self, study):
+        assert verification.retrained(study, "run", self.PLANNED, TrackedRun(), time.time() + 3600) == 0

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from flows.interrupts import raise_if_interrupted
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -42,7 +44,8 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def tell(progress: Progress) -> None:
-    """Tells how far the flow is, if anyone listens."""
+    """Tells how far the flow is, if anyone listens; a run that was asked to end ends here at the latest."""
+    raise_if_interrupted()
     listener = _listener.get()
     if listener is not None:
         listener(progress)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -26,7 +25,6 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
     Raises:
         RunnerError: One of them stopped by itself.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
     runs.mkdir(parents=True, exist_ok=True)
     database = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{runs.resolve() / 'mlflow.db'}"
     binaries = Path(sys.executable).parent
@@ -62,11 +60,6 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
             server.terminate()
         for server in servers.values():
             server.wait(timeout=20)
-
-
-def _interrupt(_signal: int, _frame: object) -> None:
-    """Ends as by Ctrl-C: whoever is ended without a word leaves its servers behind."""
-    raise KeyboardInterrupt
 
 
 def _serve(command: list[Path | str], **environment: str) -> subprocess.Popen[bytes]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -20,10 +21,16 @@ def commands(text: str) -> list[str]:
     return [re.split(r"\s{2,}|\s#|\s\(", line)[0].strip() for line in lines]
 
 
-def parse(command: str) -> None:
-    """Reads a command's words as the command would; runs nothing."""
+def parse(command: str) -> dict[str, object]:
+    """What a command would be run with, read from its words as it reads them; runs nothing."""
     _, name, *words = shlex.split(command)
-    cli.commands[name].make_context(name, words)
+    return cli.commands[name].make_context(name, words).params
+
+
+def flat(values: Iterable[object]) -> Iterator[object]:
+    """Values, and those in tuples."""
+    for value in values:
+        yield from flat(value) if isinstance(value, tuple) else (value,)
 
 
 class TestTypedCommands:
@@ -31,7 +38,9 @@ class TestTypedCommands:
 
     @pytest.mark.parametrize("command", commands("".join(re.findall(r"```console\n(.*?)```", README, re.S))))
     def test_a_command_of_readme_has_the_options_and_arguments_it_is_given(self, command):
-        parse(command)
+        words = [word for word in shlex.split(command)[2:] if not word.startswith("-")]
+        given = [str(value) for value in flat(parse(command).values())]
+        assert [word for word in words if word not in given] == []
 
     @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
     def test_the_commands_of_a_study_are_read(self, path):

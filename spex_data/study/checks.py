@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from spex_data.data import file_format
 from spex_data.errors import ConfigError
 from spex_data.study.keys import Section
-from spex_data.study.procedure import DecodingConfig, MasksConfig, RunnerConfig, TrainingConfig
+from spex_data.study.masks import MasksConfig
+from spex_data.study.procedure import DecodingConfig, RunnerConfig
 from spex_data.study.sections import EMBEDDED, DataConfig, GroupsConfig, ModelConfig, TargetsConfig
+from spex_data.study.training import TrainingConfig
 
 _COLUMNS = {"classification": ("text", "label"), "causal-lm": ("prompt", "completion")}
 _GROUPS_NEED = {

@@ -13,18 +13,16 @@ from pydantic import Field, model_validator
 from spex_data.errors import ConfigError
 from spex_data.study.checks import find_conflicts
 from spex_data.study.keys import Section, StudyKey, Whole, fields_of, key, section_of, walk_keys
+from spex_data.study.masks import AlphaBudget, MasksConfig
 from spex_data.study.procedure import (
-    AlphaBudget,
     DecodingConfig,
-    LoraConfig,
-    MasksConfig,
     ReportConfig,
     RunnerConfig,
     TrackingConfig,
-    TrainingConfig,
     VerifyConfig,
 )
 from spex_data.study.sections import DataConfig, GroupsConfig, ModelConfig, TargetsConfig
+from spex_data.study.training import LoraConfig, TrainingConfig
 
 if TYPE_CHECKING:
     from spex_data.masks import MaskDesign

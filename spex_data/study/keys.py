@@ -120,3 +120,7 @@ Whole = Annotated[int, BeforeValidator(_refuse_bool)]
 Real = Annotated[float, BeforeValidator(_refuse_bool)]
 Label = Annotated[str, BeforeValidator(_as_text)]
 Labels = Annotated[tuple[Label, ...], BeforeValidator(_as_list)]
+Positive = Annotated[Whole, Field(ge=1)]
+
+AT_LEAST_1 = "a whole number of at least 1"
+"""What a whole number that counts something accepts, in words."""

@@ -25,6 +25,7 @@ from spex_data.decoding.problem import Problem
 from spex_data.decoding.protocol import Algorithm
 from spex_data.decoding.proxyspex import ProxySpex
 from spex_data.decoding.spike_slab import SpikeSlab
+from spex_data.decoding.surrogate_gp import SurrogateGp
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.crossfit import FoldFits, blended, combined
 from spex_data.decoding.walsh_gp import WalshGp
@@ -39,6 +40,7 @@ _METHODS: Mapping[str, Callable[..., Algorithm]] = {
     "lasso": Lasso,
     "spike-slab": SpikeSlab,
     "proxyspex": ProxySpex,
+    "surrogate-gp": SurrogateGp,
 }
 """In the order in which they are worth their cost."""
 _ALWAYS = ("linear", "fast")
@@ -50,6 +52,7 @@ _EXPECTED: Mapping[str, float] = {
     "lasso": 0.05,
     "spike-slab": 0.15,
     "proxyspex": 0.15,
+    "surrogate-gp": 0.5,
 }
 """Weights before any prediction is seen."""
 _TRUST = 5.0
@@ -63,6 +66,7 @@ _LIST_HANDICAP: Mapping[str, float] = {
     "lasso": 1.05,
     "spike-slab": 1.05,
     "proxyspex": 1.1,
+    "surrogate-gp": 1.1,
 }
 """Out-of-fold errors are multiplied by this when the fit to list from is chosen: at equal errors, lists of
 smoother fits hold more of the true largest pairs."""
@@ -91,6 +95,8 @@ class Auto:
         left = self.cpu_seconds
         fits: dict[str, Sequence[TargetFit]] = {}
         for name, method in _METHODS.items():
+            if name == "surrogate-gp" and problem.features is None:
+                continue
             left -= estimated_seconds(name, problem)
             if left >= 0 or name in _ALWAYS:
                 options = {} if self.max_order is None else {"max_order": self.max_order}

@@ -107,7 +107,7 @@ def _refereed(
 ) -> dict[str, int]:
     """Whether fresh fine-tunes give every claim the same sign, each with its own 90% interval.
 
-    All claims are refereed, not those alone that verification had the fine-tunes for, and the controls that it
+    All claims are, not those alone that verification had the fine-tunes for, and so are the controls that it
     found to act.
     """
     told = [

@@ -15,7 +15,7 @@ from spex_data.decoding import decoder
 from spex_data.masks import MaskDistribution
 from spex_data.spectra import FourierExpansion
 
-OURS = ("auto", "fast", "matching-pursuit", "proxyspex")
+OURS = ("auto", "proxyspex")
 FAIR = 0.5
 
 

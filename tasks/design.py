@@ -23,6 +23,8 @@ from tasks.reuse import Reuse, find_reuse, reuse_words, seconds_a_fine_tune
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, log_files
 
+PLAN = "masks.parquet"
+
 
 class Chunk(Record, frozen=True):
     """Rows of the plan that one task measures.
@@ -36,6 +38,7 @@ class Chunk(Record, frozen=True):
         kept: Those of them that have a kept adapter, and need no training.
         banks: The files of these adapters.
         columns: The targets that some of the rows lack.
+        plan: File in the run folder that lists the rows; another one than the study's for verification.
     """
 
     index: int
@@ -46,6 +49,7 @@ class Chunk(Record, frozen=True):
     kept: tuple[int, ...] = ()
     banks: tuple[str, ...] = ()
     columns: tuple[int, ...] = ()
+    plan: str = PLAN
 
     @property
     def trained(self) -> tuple[int, ...]:
@@ -106,7 +110,7 @@ def design(directory: str, prepared: Prepared, tracked: TrackedRun) -> Design:
     folder = RunFolder(Path(directory))
     study = folder.read_study()
     drawn, plan = draw_plan(study, Grouping.from_table(pq.read_table(folder.groups)))
-    write_parquet(_plan_table(plan), folder.masks)
+    write_plan(plan, folder.masks)
     stored = folder.store.read()
     for name in stored.damaged:
         get_run_logger().warning("%s could not be read; its fine-tunes are done again", name)
@@ -173,11 +177,11 @@ def _read_plan(path: Path, _inode: int, _changed: int) -> MeasurementPlan:
     )
 
 
-def _plan_table(plan: MeasurementPlan) -> pa.Table:
-    return pa.table(
-        {
-            "mask": pa.array([mask_string(mask) for mask in plan.masks], pa.string()),
-            "role": pa.array(plan.roles, pa.string()),
-            "seed": pa.array(plan.seeds, pa.int64()),
-        }
-    )
+def write_plan(plan: MeasurementPlan, path: Path) -> None:
+    """Writes the mask, seed and role of each row, as `read_plan` reads them."""
+    table = {
+        "mask": pa.array([mask_string(mask) for mask in plan.masks], pa.string()),
+        "role": pa.array(plan.roles, pa.string()),
+        "seed": pa.array(plan.seeds, pa.int64()),
+    }
+    write_parquet(pa.table(table), path)

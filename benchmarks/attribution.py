@@ -1,7 +1,8 @@
 """How well attribution of groups tells what fine-tuning does, at equal budgets of fine-tunes.
 
     python benchmarks/attribution.py [--planted] [--texts] [--games DIR] [--run DIR] [--stored DIR]
-        [--seeds 5] [--budgets 32,64,128,256] [--groups 20] [--difficulty 0.25] [--noise 0] [--json FILE] [--quick]
+        [--seeds 5] [--budgets 32,64,128,256] [--groups 20] [--difficulty 0.25] [--noise 0]
+        [--json FILE] [--quick]
 
 --planted (the default): functions of seven families whose interactions are known. --texts: real fine-tunes of
 a small Llama on texts of the same families. --games: the games in DIR of which every subset was fine-tuned,

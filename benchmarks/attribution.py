@@ -1,12 +1,14 @@
 """How well attribution of groups tells what fine-tuning does, at equal budgets of fine-tunes.
 
-    python benchmarks/attribution.py [--planted] [--texts] [--games DIR] [--run DIR] [--seeds 5]
-        [--budgets 32,64,128,256] [--groups 20] [--difficulty 0.25] [--noise 0] [--json FILE] [--quick]
+    python benchmarks/attribution.py [--planted] [--texts] [--games DIR] [--run DIR] [--stored DIR]
+        [--seeds 5] [--budgets 32,64,128,256] [--groups 20] [--difficulty 0.25] [--noise 0]
+        [--json FILE] [--quick]
 
 --planted (the default): functions of seven families whose interactions are known. --texts: real fine-tunes of
 a small Llama on texts of the same families. --games: the games in DIR of which every subset was fine-tuned,
 each once for every seed of the training masks. --run: data and model of a finished run, such as that of
-configs/banking77.yaml (what became of its own claims is in its verification.json).
+configs/banking77.yaml (what became of its own claims is in its verification.json). --stored: the same, of
+what the run measured alone: nothing is fine-tuned.
 
 Every method pays for its own fine-tunes, each with a seed of its own. R2 and LDS are on masks never learnt
 from (LDS on masks that keep half of the groups), means over two seeds, beside the R2 that seed noise allows.
@@ -32,8 +34,9 @@ from typing import Any
 
 import numpy as np
 from attribution_methods import names, run_method
+from attribution_runs import finished_run, stored_run
 from attribution_scores import scores, tests, training_masks
-from attribution_studies import Study, finished_run, games, planted, texts
+from attribution_studies import Study, games, planted, texts
 from attribution_tables import needed_table, removal_table, scores_table, verified_table
 from attribution_verified import FIRST_SEED, verified_counts
 from decoding_peers import shapiq_proxyspex
@@ -86,6 +89,7 @@ def _studies(options: argparse.Namespace) -> Iterator[Study]:
         texts(seeds, **shape) if options.texts else (),
         games(options.games, seeds) if options.games else (),
         map(finished_run, options.run),
+        map(stored_run, options.stored),
     )
 
 
@@ -110,7 +114,7 @@ def _is_done(study: Study, options: argparse.Namespace, peers: dict[str, Any], f
         for name in options.methods or names(peers)
         for budget in options.budgets
         if not (name in peers and budget not in (options.peer_budgets or options.budgets))
-        if not (name == "leave-one-out" and budget <= study.n_groups)
+        if not (name == "leave-one-out" and (budget <= study.n_groups or study.stored))
         if not (name == "gradients" and study.gradients is None)
     )
 
@@ -144,6 +148,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--texts", action="store_true", help="real fine-tunes, some 3 min of CPU a study")
     parser.add_argument("--games", type=Path, metavar="DIR", help="folder of lora12_*.npz")
     parser.add_argument("--run", type=Path, nargs="*", default=[], metavar="DIR", help="finished runs")
+    parser.add_argument(
+        "--stored", type=Path, nargs="*", default=[], metavar="DIR", help="finished runs, nothing fine-tuned"
+    )
     parser.add_argument("--no-removal", dest="removal", action="store_false", help="nothing is removed")
     parser.add_argument("--no-verify", dest="verify", action="store_false", help="no claim is retrained")
     parser.add_argument("--quick", action="store_true", help="two studies, one budget")
@@ -151,7 +158,7 @@ def _arguments() -> argparse.Namespace:
         "--json", type=Path, metavar="FILE", help="written after each study; read at the start"
     )
     options = parser.parse_args()
-    options.planted |= not (options.texts or options.games or options.run)
+    options.planted |= not (options.texts or options.games or options.run or options.stored)
     if options.quick:
         options.seeds, options.budgets = min(options.seeds, 2), [64]
     return options

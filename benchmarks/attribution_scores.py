@@ -42,6 +42,8 @@ class Tests:
 
 def training_masks(study: Study, most: int) -> Masks:
     """Different masks, none of them of the small test sets; a smaller budget takes the first of them."""
+    if study.stored is not None:
+        return study.stored.training[:most]
     n = study.n_groups
     known = set() if study.exact is not None else {mask.tobytes() for mask in np.vstack(_test_masks(n))}
     drawn = np.random.default_rng([2, study.repeats]).random((4 * most + 64, n)) < 0.5
@@ -52,9 +54,13 @@ def training_masks(study: Study, most: int) -> Masks:
 def tests(study: Study, trained: Masks) -> Tests:
     """What a study's methods are judged by.
 
-    Of an exhaustive game these are all masks, or as many as suffice, that are in no budget.
+    Of an exhaustive game these are all masks, or as many as suffice, that are in no budget; of a stored run
+    its held-out masks are both.
     """
     n = study.n_groups
+    if study.stored is not None:
+        heldout, values = study.stored.heldout, study.stored.replicates
+        return Tests(heldout, values, heldout, values, _ceilings(values), values.mean(axis=1).std(axis=0))
     if study.exact is None:
         heldout, halves = _test_masks(n)
     else:
@@ -64,8 +70,11 @@ def tests(study: Study, trained: Masks) -> Tests:
         unseen = np.array([mask for mask in every if mask.tobytes() not in seen])
         heldout, halves = unseen[:_SUBSETS], unseen[unseen.sum(axis=1) == n // 2]
     values, halves_values = _replicates(study, heldout), _replicates(study, halves)
-    ceilings = [noise_ceiling(values[:, :, column]).value for column in range(values.shape[2])]
-    return Tests(heldout, values, halves, halves_values, ceilings, values.mean(axis=1).std(axis=0))
+    return Tests(heldout, values, halves, halves_values, _ceilings(values), values.mean(axis=1).std(axis=0))
+
+
+def _ceilings(values: Values) -> list[float | None]:
+    return [noise_ceiling(values[:, :, column]).value for column in range(values.shape[2])]
 
 
 def scores(study: Study, found: Attribution, judged: Tests, *, removal: bool) -> dict[str, Any]:
@@ -79,7 +88,7 @@ def scores(study: Study, found: Attribution, judged: Tests, *, removal: bool) ->
         "ceiling": judged.ceilings,
         # a prediction without ranks says nothing
         "lds": [_floored(spearman(halves_means[:, k], halves[:, k]), -1.0) for k in range(n_targets)],
-        "removal": _removal_curves(study, found, judged.spread) if removal else None,
+        "removal": _removal_curves(study, found, judged.spread) if removal and not study.stored else None,
         **_recovery(study, found),
         "pairs": _pair_recall(study, found),
         "harm": _harm(study, found),

@@ -34,6 +34,21 @@ class Measure(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Stored:
+    """Rows of a finished run.
+
+    Attributes:
+        training: bool[m, n], its training masks in the order in which they were drawn.
+        heldout: bool[h, n].
+        replicates: float64[h, seeds, t], the values of the held-out masks.
+    """
+
+    training: Masks
+    heldout: Masks
+    replicates: Values
+
+
 @dataclass
 class Study:
     """What is measured, and what is known of it.
@@ -49,6 +64,7 @@ class Study:
         gradients: float64[n, t], what a gradient baseline says of each group; None where there is no model.
         exact: Mean over seeds of every subset, float64[2^n, t]; None where not every subset was fine-tuned.
         repeats: From which draw of training masks this study's start.
+        stored: What a finished run has measured, if nothing else is; None where any mask can be.
         seen: What was measured so far.
     """
 
@@ -62,6 +78,7 @@ class Study:
     gradients: Values | None = None
     exact: Values | None = None
     repeats: int = 0
+    stored: Stored | None = None
     seen: dict[tuple[bytes, int], Values] = field(default_factory=dict)
 
     def values(self, masks: Masks, seeds: NDArray[np.int64]) -> Values:
@@ -134,21 +151,6 @@ def texts(seeds: range, *, n_groups: int, difficulty: float, noise: float) -> It
             {names.index(target): owners[ids] for target, ids in world.harmful.items()},
             group_gradients(base, world.examples, grouping, world.targets),
         )
-
-
-def finished_run(folder: Path) -> Study:
-    """The value function of a finished run, such as configs/banking77.yaml, on fresh masks and seeds."""
-    from tasks.inputs import value_function
-    from tasks.run_folder import RunFolder
-
-    run = RunFolder(folder)
-    function = value_function(run).with_pass_size(run.adapters_per_pass())
-    return Study(
-        folder.name,
-        folder.name,
-        function.n_groups,
-        lambda masks, seeds: function(masks, seeds).values,
-    )
 
 
 def games(folder: Path, seeds: range) -> Iterator[Study]:

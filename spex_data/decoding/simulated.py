@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from math import comb
+from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +18,9 @@ from spex_data.decoding.gaussian.evidence import CONSTANT, SHARES
 from spex_data.decoding.gaussian.fit import largest_order
 from spex_data.decoding.gaussian.kernel import Scales, kernel
 from spex_data.decoding.gaussian.support import prior_variances
-from spex_data.errors import DecodingError
+from spex_data.errors import DecodingError, StoreError
 from spex_data.spectra import Term
+from spex_data.values import whole_file
 
 LEAST_MASKS = 100
 _ORDER = 3
@@ -66,6 +70,38 @@ class Simulated:
             groups: Their numbers.
         """
         return replace(self, masks=self.masks[:, groups], values=self.values[:, targets])
+
+    def save(self, path: Path, targets: Sequence[str]) -> None:
+        """Writes one npz file, whole or not at all.
+
+        Args:
+            path: The file.
+            targets: t names.
+
+        Raises:
+            StoreError: The disk is full or read-only.
+        """
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            names = np.array(list(targets), dtype=np.str_)
+            np.savez(file, masks=self.masks, values=self.values, targets=names)
+
+    @classmethod
+    def load(cls, path: Path, targets: Sequence[str]) -> Simulated | None:
+        """Reads what `save` wrote; None where it is of other targets.
+
+        Raises:
+            StoreError: Not such a file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as held:
+                masks, values, names = held["masks"], held["values"], held["targets"].tolist()
+        except (OSError, KeyError, ValueError, BadZipFile) as error:
+            raise StoreError(
+                f"holds no simulated values ({error})",
+                where=str(path),
+                instead="remove it and run again, or write decoding.surrogate: off",
+            ) from error
+        return cls(masks, values) if names == list(targets) else None
 
     def expanded(self, basis: Basis, max_order: int) -> Guide:
         """The readings as expansions: one Gaussian process, equal rates for all groups, serves them all."""
@@ -118,8 +154,6 @@ class Guide:
 
 def _equal_scales(n_groups: int, order: int) -> Scales:
     """Scales under which sets of each size share what SHARES gives them."""
-    from math import comb
-
     levels = [SHARES[size - 1] / comb(n_groups, size) for size in range(1, order + 1)]
     return Scales(np.ones(n_groups), np.array(levels))
 

@@ -1,4 +1,4 @@
-"""What other masks would give, told from gradients at a few adapters: fewer fine-tunes for the same answer."""
+"""What other masks would give, told from gradients at a few adapters, so that fewer need fine-tuning."""
 
 from __future__ import annotations
 

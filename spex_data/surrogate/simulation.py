@@ -147,7 +147,7 @@ class TangentModel:
         return (present / counts).astype(np.float32)[:, self.training.owners] * self._shares
 
     def values(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The outputs of targets, float64[..., t], from the margins of their answers, float64[..., answers]."""
+        """The outputs of targets, float64[..., t], from margins of their answers, float64[..., answers]."""
         table = torch.tensor(margins)
         first = self.answers.first
         scores = [

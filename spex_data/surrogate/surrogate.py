@@ -29,7 +29,7 @@ from spex_data.training import AdapterBank, LoraRecipe, adapted, encode_examples
 from spex_data.values import whole_file
 
 _PIECES = 4
-"""Pieces of a training example's answer at most; each is one more pass back. A target's every token is one."""
+"""Pieces of a training answer at most, each one more pass back; a target's every token is one."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spex_data.surrogate.anchors import ANCHORS, check_anchors, spread_masks
+from spex_data.surrogate.scores import group_scores
 from spex_data.surrogate.simulation import TIMES, TangentModel
 from spex_data.surrogate.surrogate import Surrogate, build_surrogate, surrogate_fingerprint
 
@@ -13,6 +14,7 @@ __all__ = [
     "TangentModel",
     "build_surrogate",
     "check_anchors",
+    "group_scores",
     "spread_masks",
     "surrogate_fingerprint",
 ]

@@ -148,17 +148,25 @@ class TangentModel:
 
     def values(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
         """The outputs of targets, float64[..., t], from margins of their answers, float64[..., answers]."""
-        table = torch.tensor(margins)
+        return self._outputs(torch.tensor(margins)).numpy()
+
+    def slopes(self) -> NDArray[np.float64]:
+        """float64[t, answers], how targets move with the margins of their answers, at the base model."""
+        start = torch.tensor(self.start[len(self.training) :])
+        jacobian = torch.autograd.functional.jacobian(self._outputs, start)
+        return np.asarray(jacobian.numpy())
+
+    def _outputs(self, margins: torch.Tensor) -> torch.Tensor:
         first = self.answers.first
         scores = [
-            scores_of_margins(table[..., first[query] : first[query + 1]])
+            scores_of_margins(margins[..., first[query] : first[query + 1]])
             for query in range(len(self.answers.lengths))
         ]
         columns = [
             measure_output(output, scores[row], None if foil is None else scores[foil])
             for row, (output, foil) in enumerate(zip(self.outputs, self.foils, strict=True))
         ]
-        return torch.stack(columns, dim=-1).numpy()
+        return torch.stack(columns, dim=-1)
 
 
 def _strides(steps: int) -> list[tuple[int, np.float32]]:

@@ -25,7 +25,7 @@ from spex_data.surrogate.features import anchored_features, margins_at
 from spex_data.surrogate.gradients import Asked
 from spex_data.surrogate.margins import Pieces, cut_answers
 from spex_data.surrogate.simulation import TangentModel
-from spex_data.training import AdapterBank, LoraRecipe, adapted, encode_examples, load_adapter_state
+from spex_data.training import AdapterBank, LoraRecipe, adapted, encode_examples
 from spex_data.values import whole_file
 
 _PIECES = 4
@@ -178,7 +178,7 @@ def build_surrogate(
         len(read),
     )
     with adapted(base, recipe) as model:
-        load_adapter_state(model, _at_rest(banks[0]))
+        # An adapter just put on changes nothing: its B is 0, its head the base model's.
         start = margins_at(model, base, asked)
         features, pull = anchored_features(model, base, recipe, asked, banks, seed)
     tangent = TangentModel(features, start, training, answers, targets.outputs, queries.foils)
@@ -193,11 +193,6 @@ def build_surrogate(
         fingerprint=surrogate_fingerprint(base, examples, targets, recipe, banks),
     )
     return replace(made, seconds=time.process_time() - started)
-
-
-def _at_rest(bank: AdapterBank) -> dict[str, object]:
-    """An adapter that changes nothing: every B is 0."""
-    return {name: one * 0 if "lora_B" in name else one for name, one in bank.state(0).items()}
 
 
 def _pieces(lengths: Sequence[Sequence[int]]) -> Pieces:

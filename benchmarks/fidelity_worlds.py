@@ -16,7 +16,7 @@ from spex_data.spectra import Term
 from spex_data.training import AdapterBank, LoraRecipe
 from spex_data.value_functions import SubsetTraining
 
-MASKS, HELDOUT, HELDOUT_SEEDS = 256, 40, 3
+HELDOUT, HELDOUT_SEEDS = 32, 3
 _PASS, _SPAN = 8, 64
 _MORE = 4
 
@@ -28,7 +28,7 @@ class FidelityWorld:
     Attributes:
         name: By seed and learning rate.
         function: Of the world.
-        masks, values: bool[256, n] and float64[256, t], one seed a mask.
+        masks, values: bool[m, n] and float64[m, t], one seed a mask.
         heldout: bool[h, n].
         replicates: float64[seeds, h, t].
         planted: Of each target the sets of halves that act together by construction.
@@ -51,7 +51,7 @@ class FidelityWorld:
         return [AdapterBank.load(path) for path in sorted(self.folder.glob(f"{self.name}-*.safetensors"))]
 
 
-def fidelity_world(seed: int, rate: float, folder: Path) -> FidelityWorld:
+def fidelity_world(seed: int, rate: float, n_masks: int, folder: Path) -> FidelityWorld:
     """A world, measured where it was not before.
 
     Every group of the demo is cut into two halves that say much the same, so that 32 groups act on 8
@@ -60,13 +60,14 @@ def fidelity_world(seed: int, rate: float, folder: Path) -> FidelityWorld:
     Args:
         seed: Of the world and its base model.
         rate: Learning rate.
+        n_masks: Masks measured; more of them begin with the same ones.
         folder: Where values and adapters are kept.
     """
     import time
 
     function = _function(seed, rate)
     rng = np.random.default_rng(seed)
-    drawn = rng.random((HELDOUT + MASKS, function.n_groups)) < 0.5
+    drawn = rng.random((HELDOUT + n_masks, function.n_groups)) < 0.5
     heldout, masks = drawn[:HELDOUT], drawn[HELDOUT:]
     name = f"world-{seed}-{rate}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +77,7 @@ def fidelity_world(seed: int, rate: float, folder: Path) -> FidelityWorld:
     for turn, (asked, first) in enumerate(rows):
         for start in range(0, len(asked), _SPAN):
             some = asked[start : start + _SPAN]
-            file = folder / f"{name}-{turn}-{start:03d}.npz"
+            file = folder / f"{name}-{turn}-{start:03d}-{len(some)}.npz"
             if not file.exists():
                 began = time.process_time()
                 found = function(some, first + start + np.arange(len(some)))
@@ -92,9 +93,9 @@ def fidelity_world(seed: int, rate: float, folder: Path) -> FidelityWorld:
         name,
         function,
         masks,
-        table[:MASKS],
+        table[:n_masks],
         heldout,
-        table[MASKS:].reshape(HELDOUT_SEEDS, HELDOUT, -1),
+        table[n_masks:].reshape(HELDOUT_SEEDS, HELDOUT, -1),
         _planted(seed, function),
         folder,
         float(np.median(seconds)),

@@ -56,7 +56,7 @@ _EXPECTED: Mapping[str, float] = {
     "lasso": 0.05,
     "spike-slab": 0.15,
     "proxyspex": 0.15,
-    SURROGATE: 0.5,
+    SURROGATE: 1.5,
 }
 """Weights before any prediction is seen."""
 _TRUST = 5.0

@@ -159,7 +159,7 @@ def _stages(
     table = measured.table
     if study.decoding.surrogate == "auto":
         tell(Progress("simulating masks"))
-        say(simulate(directory, table, tracked) or "decoded without a surrogate: only auto listens to one")
+        say(simulate(directory, table, tracked))
     tell(Progress("recovering interactions"))
     recovery = recover(directory, table, tracked, study.decoding.method)
     recovery = verified(study, directory, recovery, tracked, deadline)

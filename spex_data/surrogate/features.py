@@ -124,4 +124,4 @@ def _root(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     """float32[q, d] with the kernel as its inner products, without directions that hold next to nothing."""
     values, vectors = np.linalg.eigh(kernel.astype(np.float64))
     kept = values > _NEGLIGIBLE * values[-1]
-    return (vectors[:, kept] * np.sqrt(values[kept])).astype(np.float32)
+    return np.ascontiguousarray(vectors[:, kept] * np.sqrt(values[kept]), dtype=np.float32)

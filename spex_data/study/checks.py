@@ -187,7 +187,7 @@ def _surrogate(decoding: DecodingConfig) -> Iterator[ConfigError]:
 
     if decoding.surrogate == "auto" and decoding.method in NAMES and decoding.method not in WITH_FEATURES:
         yield ConfigError(
-            f"is auto, and only the decoder {' or '.join(WITH_FEATURES)} listens to one, not {decoding.method}",
+            f"is auto, and only the decoder {WITH_FEATURES[0]} listens to one, not {decoding.method}",
             where="decoding.surrogate",
             instead="write off, or decoding.method: auto",
         )

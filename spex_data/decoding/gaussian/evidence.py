@@ -24,7 +24,7 @@ _RATE_SPREAD, _RATE_FREEDOM = 0.5, 2.0
 """Log rates are Student's about their centre: most are held together, and a few may stand out."""
 _LEVEL_SPREAD, _NOISE_SPREAD = 1.0, 0.7
 """Deviations of log levels and log noise, which are normal: noise that may vanish follows every accident."""
-_KNOWN_SPREAD = 1.0
+_KNOWN_SPREAD = 2.0
 """Of the log variance of what else is known."""
 _REACH = 8.0
 """Log scales stay this near to the prior's centre."""

@@ -131,9 +131,12 @@ def _better(
     Each says which it is, and what the other would have come to.
     """
     errors = [
-        [float(((values[:, target] - fit.out_of_fold) ** 2).mean()) for target, fit in enumerate(fits)]
+        [
+            float(((values[:, target] - fit.out_of_fold) ** 2).mean())
+            for target, fit in enumerate(fits)
+            if fit.out_of_fold is not None
+        ]
         for fits in (plain, guided)
-        if all(fit.out_of_fold is not None for fit in fits)
     ]
     gain = float(np.mean(np.log(np.maximum(errors[0], 1e-300)) - np.log(np.maximum(errors[1], 1e-300))))
     taken = guided if gain > _LEAST_GAIN else plain

@@ -64,16 +64,18 @@ class TangentModel:
         vector = np.ones(count, dtype=np.float32)
         size = 1.0
         for _ in range(20):
-            vector = self._moved(self._shares * vector)[:count]
+            vector = self._moved(self._shares * vector, count)
             size = float(np.linalg.norm(vector))
             vector /= max(size, 1e-30)
         return _STRIDE * len(self.training.lengths) / max(size, 1e-30)
 
-    def _moved(self, pull: NDArray[np.float32]) -> NDArray[np.float32]:
-        """pull float32[..., training] times the kernel: float32[..., margins]."""
+    def _moved(self, pull: NDArray[np.float32], until: int | None = None) -> NDArray[np.float32]:
+        """pull float32[..., training] times the kernel: float32[..., margins], or the first of them."""
         if self._kernel is not None:
-            return pull @ self._kernel
-        return (pull @ self.features[: len(self.training)]) @ self.features.T
+            found = pull @ self._kernel[:, :until]
+        else:
+            found = (pull @ self.features[: len(self.training)]) @ self.features[:until].T
+        return np.asarray(found, dtype=np.float32)
 
     def steps_to(self, present: NDArray[np.bool_], loss: float) -> int:
         """Steps until the mean loss of masks has fallen to what it was when they were trained.
@@ -88,10 +90,8 @@ class TangentModel:
             losses = (weights * np.logaddexp(0, -margins)).sum(axis=1)
             if losses.mean() <= loss:
                 return max(step, _STEPS[0])
-            margins += (
-                np.float32(self.stride)
-                * self._moved(weights / (1 + np.exp(margins)))[:, : len(self.training)]
-            )
+            pull = np.float32(self.stride) * weights / (1 + np.exp(margins))
+            margins += self._moved(pull, margins.shape[1])
         return _STEPS[1]
 
     def simulate(
@@ -123,28 +123,23 @@ class TangentModel:
         weights = self._weights(present)
         start = self.start.astype(np.float32)
         margins = np.repeat(start[None], len(present), axis=0)
-        pace = (self.stride * pace).astype(np.float32)[:, None]
+        speed = (self.stride * pace).astype(np.float32)[:, None]
         pulled = np.zeros_like(weights)
         found = []
         for count_of, length in _strides(steps):
             for _ in range(count_of):
-                pull = length * pace * weights / (1 + np.exp(margins[:, :count]))
+                pull = length * speed * weights / (1 + np.exp(margins[:, :count]))
                 pulled += pull
-                margins[:, :count] += self._training_moved(pull)
+                margins[:, :count] += self._moved(pull, count)
             margins = start + self._moved(pulled)
             found.append(self.values(margins[:, count:].astype(np.float64)))
         return np.stack(found, axis=-1)
 
-    def _training_moved(self, pull: NDArray[np.float32]) -> NDArray[np.float32]:
-        count = len(self.training)
-        if self._kernel is not None:
-            return pull @ self._kernel[:, :count]
-        return (pull @ self.features[:count]) @ self.features[:count].T
-
     def _weights(self, present: NDArray[np.bool_]) -> NDArray[np.float32]:
         """float32[m, training pieces], each piece's share in the mean loss of the present examples."""
         counts = np.maximum(present.sum(axis=1, keepdims=True), 1)
-        return (present / counts).astype(np.float32)[:, self.training.owners] * self._shares
+        each = (present / counts).astype(np.float32)[:, self.training.owners]
+        return np.asarray(each * self._shares, dtype=np.float32)
 
     def values(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
         """The outputs of targets, float64[..., t], from margins of their answers, float64[..., answers]."""

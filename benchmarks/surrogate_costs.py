@@ -28,7 +28,7 @@ def cost(train: Path, size: int, anchors: int, epochs: int) -> tuple[float, floa
     """(seconds of a surrogate, seconds of a fine-tune, numbers kept an example, peak memory in GB)."""
     import torch
 
-    from spex_data.data import read_examples
+    from spex_data.data import make_examples, read_examples
     from spex_data.evaluation import make_targets
     from spex_data.groups import by_shards
     from spex_data.models import load_base_model
@@ -37,8 +37,11 @@ def cost(train: Path, size: int, anchors: int, epochs: int) -> tuple[float, floa
     from spex_data.value_functions import SubsetTraining
 
     torch.set_num_threads(1)
-    examples = read_examples(
-        str(train), task="classification", input_column="text", output_column="category", limit={"rows": size}
+    columns = {"input_column": "text", "output_column": "category"}
+    whole = read_examples(str(train), task="classification", **columns)
+    rows = np.random.default_rng(0).choice(len(whole), size, replace=len(whole) < size)
+    examples = make_examples(
+        "classification", [whole.inputs[row] for row in rows], [whole.outputs[row] for row in rows]
     )
     base = load_base_model("minilm", task="classification", labels=examples.labels, head_seed=0)
     grouping = by_shards(examples.ids, 20, seed=0)

@@ -44,7 +44,7 @@ def group_scores(
     if ridge is not None:
         inner = features[:count] @ features[:count].T
         penalty = ridge * float(np.diag(inner).mean())
-        effect = np.linalg.solve(inner + penalty * np.eye(count), effect.T).T
+        effect = np.asarray(np.linalg.solve(inner + penalty * np.eye(count), effect.T).T, dtype=np.float64)
     shares = 1.0 / tangent.training.tokens[tangent.training.owners]
     each = tangent.slopes() @ effect * (shares * surrogate.pull)
     of_examples = np.zeros((len(tangent.training.lengths), each.shape[0]))

@@ -35,7 +35,7 @@ class Sketch:
     side: int
     seed: int
     scales: Moments = field(default_factory=dict)
-    _drawn: dict[str, torch.Tensor | None] = field(default_factory=dict, repr=False)
+    _drawn: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
 
     def scaled(self, moments: Moments) -> Sketch:
         """The same projections, with a coordinate divided by the root of its root mean square.

@@ -14,7 +14,7 @@ GOAL = {"budget": 30, "first": 20, "scheme": "adaptive", "until": {"r2": 0.99}, 
 
 
 class TestRounds:
-    """A study in rounds goes on until its goal or its budget ends it, says why, and resumes to the same masks."""
+    """A study in rounds goes on until its goal or budget ends it, says why, and resumes to the same masks."""
 
     def test_it_says_that_its_goal_was_not_reached_and_goes_on_where_it_was_killed(self, call, tmp_path):
         config = write_study(tmp_path / "tiny.yaml", masks=GOAL, verify={"enabled": False})

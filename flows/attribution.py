@@ -76,7 +76,7 @@ class AttributionResult(BaseModel, frozen=True):
         reused: How many of them had been measured before.
         kept: How many of the others were measured on adapters kept from before.
         ended: Why a study in rounds has ended; None for another.
-        failed: How many of them failed.
+        failed: How many of them failed, and of those of verification.
         cause: Why the first of these failed.
         passes: Adapters to a pass, as decided and after each time that memory ran out.
         mlflow_uri: Tracking URI, empty when tracking is off.
@@ -162,6 +162,7 @@ def _stages(
     tell(Progress("writing the report"))
     report(directory, recovery, tracked)
     since = compare(directory, tracked)
+    checked = recovery.interactions.get("verification") or {"failed": 0, "cause": None}
     if since:
         say(since)
     return AttributionResult(
@@ -170,8 +171,8 @@ def _stages(
         reused=measured.reused,
         kept=measured.kept,
         ended=measured.ended,
-        failed=len(table.failed()),
-        cause=next((cause for cause in table.causes if cause), None),
+        failed=len(table.failed()) + checked["failed"],
+        cause=next((cause for cause in table.causes if cause), checked["cause"]),
         passes=RunFolder(Path(directory)).read_manifest()["adapters_per_pass_used"],
         mlflow_uri=tracked.uri,
         mlflow_run_id=tracked.run_id,

@@ -55,8 +55,8 @@ def _faults(result: AttributionResult) -> list[str]:
     """What went wrong and did not end the run."""
     lines = []
     if result.failed:
-        lines.append(f"failed    {result.failed} of them, the first because {result.cause}")
-        lines.append("          (each with its cause in values.parquet; their masks are left out)")
+        lines.append(f"failed    {result.failed} fine-tunes, the first because {result.cause}")
+        lines.append("          (each with its cause in values.parquet; what is left is judged without them)")
     if len(result.passes) > 1:
         sizes = ", then ".join(map(str, result.passes))
         lines.append(f"memory    ran out: {sizes} adapters to a pass")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from tasks.reuse import Reuse, find_reuse, reuse_words, seconds_a_fine_tune
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, log_files
 
+PLAN = "masks.parquet"
+
 
 class Chunk(Record, frozen=True):
     """Rows of the plan that one task measures.
@@ -38,6 +41,7 @@ class Chunk(Record, frozen=True):
         kept: Those of them that have a kept adapter, and need no training.
         banks: The files of these adapters.
         columns: The targets that some of the rows lack.
+        plan: File in the run folder that lists the rows; another one than the study's for verification.
     """
 
     index: int
@@ -48,6 +52,7 @@ class Chunk(Record, frozen=True):
     kept: tuple[int, ...] = ()
     banks: tuple[str, ...] = ()
     columns: tuple[int, ...] = ()
+    plan: str = PLAN
 
     @property
     def trained(self) -> tuple[int, ...]:
@@ -113,7 +118,7 @@ def design(directory: str, prepared: Prepared, tracked: TrackedRun, *, further: 
     grouping = Grouping.from_table(pq.read_table(folder.groups))
     drawn = (design_of_next_round if further else design_so_far)(folder, study, grouping)
     plan = plan_of(study, drawn)
-    write_parquet(_plan_table(plan, drawn), folder.masks)
+    write_plan(plan, folder.masks, _origins(plan, drawn))
     stored = folder.store.read()
     for name in stored.damaged:
         get_run_logger().warning("%s could not be read; its fine-tunes are done again", name)
@@ -188,8 +193,19 @@ def _read_plan(path: Path, _inode: int, _changed: int) -> MeasurementPlan:
     )
 
 
-def _plan_table(plan: MeasurementPlan, drawn: MaskDesign) -> pa.Table:
-    """One row a fine-tune; draw and lawful are what a round that goes on has to know of its masks."""
+def write_plan(plan: MeasurementPlan, path: Path, more: Mapping[str, pa.Array] | None = None) -> None:
+    """Writes the mask, role and seed of each row, as `read_plan` reads them, and further columns."""
+    table = {
+        "mask": pa.array([mask_string(mask) for mask in plan.masks], pa.string()),
+        "role": pa.array(plan.roles, pa.string()),
+        "seed": pa.array(plan.seeds, pa.int64()),
+        **(more or {}),
+    }
+    write_parquet(pa.table(table), path)
+
+
+def _origins(plan: MeasurementPlan, drawn: MaskDesign) -> dict[str, pa.Array]:
+    """The draw of each row, and whether it is lawful: what a round that goes on has to know of its masks."""
     keys = [mask_string(mask) for mask in (*drawn.heldout, *drawn.training)]
     lawful = np.ones(len(drawn.training), np.bool_) if drawn.lawful is None else drawn.lawful
     flags = [*([True] * len(drawn.heldout)), *lawful.tolist()]
@@ -197,12 +213,7 @@ def _plan_table(plan: MeasurementPlan, drawn: MaskDesign) -> pa.Table:
         zip(keys, zip((*drawn.heldout_draws, *drawn.training_draws), flags, strict=True), strict=True)
     )
     masks = [mask_string(mask) for mask in plan.masks]
-    return pa.table(
-        {
-            "mask": pa.array(masks, pa.string()),
-            "role": pa.array(plan.roles, pa.string()),
-            "seed": pa.array(plan.seeds, pa.int64()),
-            "draw": pa.array([int(known[mask][0]) for mask in masks], pa.int64()),
-            "lawful": pa.array([known[mask][1] for mask in masks], pa.bool_()),
-        }
-    )
+    return {
+        "draw": pa.array([int(known[mask][0]) for mask in masks], pa.int64()),
+        "lawful": pa.array([known[mask][1] for mask in masks], pa.bool_()),
+    }

@@ -7,9 +7,9 @@ power of the number of masks,
 
 with c what seed noise leaves of one value's variance, and a and b by least squares on the logs (Hestness et
 al. 2017, "Deep learning scaling is predictable, empirically"). Sparse games fall faster once there are enough
-masks to tell the sets that act, and others level off, so what is said is more uncertain than the scatter of
-the points: by AT_HAND for as many masks as there are, and by A_DOUBLING each time they double, both measured
-on games that are known.
+masks to tell the sets that act, and others level off, so what is said is less sure than the scatter of the
+points has it: by AT_HAND for as many masks as there are, and by A_DOUBLING each time they double, both
+measured on games that are known.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class LearningCurve:
         shares: float[k], R2 / ceiling at these, on masks that were not.
         level: a, of the fitted power.
         slope: b.
-        scatter: Standard deviation of the points' logs about it.
+        scatter: Standard error of its level, by the points' logs about it.
         measured: Masks at hand.
         ceiling: Largest R2 that seed noise allows on held-out masks, a mean over targets; 1 where not known.
     """
@@ -66,7 +66,7 @@ class LearningCurve:
         """
         middle = self.level - self.slope * np.log(masks)
         doublings = max(float(np.log2(masks / self.measured)), 0.0)
-        spread = _Z * float(np.hypot(max(self.scatter, AT_HAND), A_DOUBLING * doublings))
+        spread = _Z * float(np.linalg.norm([self.scatter, AT_HAND, A_DOUBLING * doublings]))
         logs = np.array([middle, middle + spread, middle - spread])
         errors = np.minimum(np.exp(logs), _MOST_ERROR)
         value, low, high = (self.ceiling * (1 - errors)).tolist()
@@ -135,7 +135,7 @@ def _fitted(points: Sequence[tuple[int, float]], measured: int, ceiling: float) 
     x, y = np.log(sizes), np.log(np.clip(1 - shares, _LEAST_ERROR, _MOST_ERROR))
     slope = float(np.clip(-np.polyfit(x, y, 1)[0], 0.0, _MOST_SLOPE))
     level = float((y + slope * x).mean())
-    scatter = float(np.sqrt(((y - level + slope * x) ** 2).sum() / max(len(y) - 2, 1)))
+    scatter = float(np.sqrt(((y - level + slope * x) ** 2).sum() / (len(y) - 2) / len(y)))
     each = sorted(set(sizes.tolist()))
     means = [float(shares[sizes == size].mean()) for size in each]
     return LearningCurve(tuple(each), tuple(means), level, slope, scatter, measured, ceiling)

@@ -3,7 +3,7 @@
     python benchmarks/adaptive.py [--planted] [--games FOLDER] [--worlds 0,1] [--budgets 96,144] [--json FILE]
 
 Planted games (24 groups, five families, noise of a tenth of the signal's variance), tables of every value,
-LoRA games of which every subset was fine-tuned, and embedded worlds with true fine-tunes. The first 64 masks
+LoRA games of which every subset was fine-tuned, and worlds of texts with true fine-tunes. The first 64 masks
 are the same on both sides; the rest is drawn, or in rounds chosen by half. R2 is on masks drawn from the law
 and held out, of planted games free of noise. `promised`: the R2 that cross-validation on drawn masks expects
 (what `masks.until` decides by) less what it was; `kept`: how often it was at least the lower end of the
@@ -26,7 +26,7 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from attribution_studies import Study, embedded, games
+from attribution_studies import Study, games, texts
 from decoding_games import FAMILIES, planted_expansion
 
 from spex_data.adaptive import known_so_far, next_round, round_ends
@@ -147,7 +147,7 @@ def summary(found: list[dict[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--games", type=Path, help="folder of .npz tables")
-    parser.add_argument("--worlds", default="", help="seeds of embedded worlds, separated by commas")
+    parser.add_argument("--worlds", default="", help="seeds of worlds of texts, separated by commas")
     parser.add_argument("--planted", action="store_true")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--budgets", default="96,144")
@@ -159,13 +159,14 @@ def main() -> None:
     for seed in range(options.seeds if options.planted else 0):
         cases += list(planted_games(seed))
     if options.games:
-        cases += [(study, None) for study in (*tables(options.games), *games(options.games))]
+        cases += [(study, None) for study in (*tables(options.games), *games(options.games, range(1)))]
     for world in filter(None, options.worlds.split(",")):
-        cases += [(study, None) for study in embedded(range(int(world), int(world) + 1))]
+        seeds = range(int(world), int(world) + 1)
+        cases += [(one, None) for one in texts(seeds, n_groups=16, difficulty=0.0, noise=0.0)]
     found: list[dict[str, Any]] = []
     for study, truth in cases:
         if options.only in study.name:
-            for seed in range(1 if truth is not None or study.kind == "embedded" else options.seeds):
+            for seed in range(1 if truth is not None or study.kind == "texts" else options.seeds):
                 for budget in map(int, options.budgets.split(",")):
                     found += rows(study, truth, budget, seed, options.method)
     summary(found)

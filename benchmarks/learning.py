@@ -74,7 +74,7 @@ def main() -> None:
     for seed in range(options.seeds):
         studies = [study for study, _ in planted_games(seed)]
         if options.games:
-            studies += [*tables(options.games), *games(options.games)]
+            studies += [*tables(options.games), *games(options.games, range(1))]
         for study in studies:
             if options.only in study.name:
                 rows += outcome(study, options.masks, seed, options.method)

@@ -30,6 +30,7 @@ def print_summary(console: Console, result: AttributionResult) -> None:
     lines = [
         f"{result.fine_tunes} fine-tunes, {result.reused} of {result.fine_tunes} were measured before"
         + (f", {result.kept} on adapters kept from before" if result.kept else ""),
+        *([f"ended     {result.ended}"] if result.ended else []),
         *_faults(result),
         f"report    {directory / 'report.html'}",
         f"values    {directory / 'values.parquet'}, interactions.json and manifest.json beside it",

@@ -137,9 +137,14 @@ def make_grouping(study: StudyConfig, examples: Examples, base_model: BaseModel)
 
 
 def draw_plan(study: StudyConfig, grouping: Grouping) -> tuple[MaskDesign, MeasurementPlan]:
-    """The masks of a study over given groups, and the fine-tunes that they ask for."""
+    """The masks of a study over given groups up to its budget, and the fine-tunes that they ask for."""
     drawn = study.mask_design(grouping.keys)
-    return drawn, measurement_plan(drawn, seeds=study.training.seeds, heldout_seeds=study.masks.heldout_seeds)
+    return drawn, plan_of(study, drawn)
+
+
+def plan_of(study: StudyConfig, drawn: MaskDesign) -> MeasurementPlan:
+    """The fine-tunes that some masks ask for in a study."""
+    return measurement_plan(drawn, seeds=study.training.seeds, heldout_seeds=study.masks.heldout_seeds)
 
 
 def value_function(folder: RunFolder) -> SubsetTraining:

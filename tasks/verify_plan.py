@@ -21,7 +21,8 @@ from spex_data.verification import (
     free_pairs,
     null_hypotheses,
 )
-from tasks.inputs import FILTERED, VERIFY, draw_plan
+from tasks.inputs import FILTERED, VERIFY, plan_of
+from tasks.masks_so_far import design_so_far
 from tasks.run_folder import RunFolder
 
 CONTROLS = 2
@@ -65,7 +66,7 @@ def asked_of_study(folder: RunFolder, recovery: Recovery) -> Asked:
     claims = claimed(listed, top=study.verify.top)
     if not claims:
         return Asked.nothing()
-    n_study = len(draw_plan(study, grouping)[1])
+    n_study = len(plan_of(study, design_so_far(folder, study, grouping)))
     budget = floor(study.verify.share * n_study)
     sets = list(dict.fromkeys(one.members for _, one in claims))
     firsts = list(dict.fromkeys(one.members for _, one in claims[: len({target for target, _ in claims})]))
@@ -124,7 +125,7 @@ def asked_by_hand(
         for column, value in enumerate(predicted)
         if target in (None, column)
     )
-    n_study = len(draw_plan(study, grouping)[1])
+    n_study = len(plan_of(study, design_so_far(folder, study, grouping)))
     return Asked(hypotheses, design, _filtered(study, grouping, [], 0), n_study)
 
 

@@ -19,7 +19,7 @@ NEAR = 0.9
 
 
 def scores_table(kind: str, rows: Rows) -> Table:
-    """Every method at every budget: means over studies, or over the targets of one, with Student's interval."""
+    """Every method at every budget: means over studies (of one, over its targets) with Student's interval."""
     studies = len({row["study"] for row in rows})
     over = "them" if studies > 1 else "its targets"
     table = Table(title=f"{kind}: {studies} studies, mean ± half of Student's 90% interval over {over}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ _QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
     # What a server says while its database restarts; tried again after 2, 4, 8, ... seconds.
     "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,504",
     # A server of the command's own takes more than Prefect's 20 s to come up on a busy machine.
@@ -42,6 +44,8 @@ def be_quiet() -> None:
     """Sets what is not set; to be called before Prefect, MLflow or transformers are imported."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+    # Prefect writes a log line that its server did not take to stderr; a server that is gone is said once.
+    logging.raiseExceptions = False
 
 
 def require_extra(kind: str) -> None:

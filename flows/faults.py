@@ -10,6 +10,8 @@ from spex_data.errors import RunnerError, SpexDataError, StoreError
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _AGAIN = "what was measured is kept: run the same command again"
 _MLFLOW = ("mlflow", "sqlalchemy", "sqlite3", "psycopg2", "requests", "urllib3")
+PREFECT = "PREFECT_API_URL"
+"""Where a server that is gone was named."""
 _PREFECT = ("httpx", "httpcore", "prefect", "websockets")
 
 
@@ -32,6 +34,13 @@ def explain(error: BaseException) -> SpexDataError | None:
             where="runner.workers",
             instead=f"{_AGAIN}, with fewer workers if memory was short",
         )
+    if "ephemeral" in told and "Timed out" in told:
+        return RunnerError(
+            "the Prefect server of this command did not come up in time",
+            where=PREFECT,
+            instead="try again when the machine is less busy, or start a server that stays with"
+            " `spex-data ui` and set PREFECT_API_URL",
+        )
     for one in chain:
         home = type(one).__module__.partition(".")[0]
         if home in _MLFLOW:
@@ -46,7 +55,7 @@ def explain(error: BaseException) -> SpexDataError | None:
         if home in _PREFECT and _is_connection(one):
             return RunnerError(
                 f"Prefect's server does not answer any more ({_first(one)})",
-                where="PREFECT_API_URL",
+                where=PREFECT,
                 instead=f"start it again; {_AGAIN}",
             )
     return None

@@ -32,7 +32,7 @@ def extend(run_dir: str, masks: int | None, targets: str | None, json_wanted: bo
 
     console = Console(stderr=json_wanted)
     with progress_shown(console):
-        result = result_of(extension(parameters, return_state=True))
+        result = result_of(extension, parameters)
     if json_wanted:
         click.echo(as_json(run_document(result)), nl=False)
     else:

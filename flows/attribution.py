@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from flows.approval import wait_for_approval
 from flows.execution import execution
-from flows.progress import Progress, say, tell
+from flows.progress import Progress, also_listening, say, tell
 from flows.run_names import named_by
 from flows.runners import task_runner, worker_resources
 from flows.stopping import Stopped, stopped, worked_through, workers_told
@@ -184,7 +184,12 @@ def fine_tune_missing(
     runner = task_runner(study, len(planned.chunks))
     stage = fine_tune.with_options(task_runner=runner) if runner else fine_tune
     workers = n_workers(study, len(planned.chunks)) if runner else 0
-    done, failed = stage(directory, planned, tracked, workers=workers, deadline=deadline)
+    with (
+        # Here, so that the bar is on the page of the whole run and not on that of its stage.
+        progress_shown(study.name, planned.total, planned.done) as moved,
+        also_listening(lambda now: moved(now.done, now.failed) if now.total else None),
+    ):
+        done, failed = stage(directory, planned, tracked, workers=workers, deadline=deadline)
     if done < planned.total:
         raise stopped(done, planned.total, study.runner.max_hours or 0.0)
     return failed
@@ -229,16 +234,11 @@ def fine_tune(
         failed=lambda span, error: record_failed_span(tracked, span, error),
     )
     try:
-        with (
-            progress_shown(study.name, total, done) as moved,
-            worker_resources(study),
-            workers_told(folder.stopping),
-        ):
+        with worker_resources(study), workers_told(folder.stopping):
             for span, measured in measured_spans:
                 done, failed = done + measured.done, failed + measured.failed
                 record_span(tracked, span, measured, so_far=done, failed=failed)
                 tell(Progress("fine-tuning", done, total, failed))
-                moved(done, failed)
                 get_run_logger().info("%s of %s fine-tunes measured", f"{done:,}", f"{total:,}")
     except KeyboardInterrupt:
         return state_if_cancelled()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
@@ -33,6 +35,9 @@ _QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Workers that load a model on a busy machine do not answer for longer than Dask's 30 s.
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "120s",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "600s",
     "TOKENIZERS_PARALLELISM": "false",
 }
 PATIENCE = 8.0
@@ -86,20 +91,15 @@ def require_servers(study: StudyConfig) -> None:
             study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI"),
             "start the server, correct the URI, or write tracking.mlflow: false",
         )
-    with ThreadPoolExecutor() as pool:
-        found = {
-            name: pool.submit(why_unreachable, uri, strict=name == "PREFECT_API_URL")
-            for name, (uri, _) in asked.items()
-            if uri
-        }
+    found = _answers({name: uri for name, (uri, _) in asked.items() if uri})
     errors = [
         RunnerError(
             f"does not answer ({why})",
             where=f"{name} = {without_password(str(asked[name][0]))}",
             instead=asked[name][1],
         )
-        for name, answer in found.items()
-        if (why := answer.result())
+        for name, why in found.items()
+        if why
     ]
     if errors:
         raise SeveralErrors(errors) if len(errors) > 1 else errors[0]
@@ -112,13 +112,29 @@ def require_prefect() -> None:
         RunnerError: It does not, within some 8 s.
     """
     url = os.environ.get("PREFECT_API_URL")
-    why = why_unreachable(url, strict=True) if url else None
+    why = _answers({"PREFECT_API_URL": url})["PREFECT_API_URL"] if url else None
     if why:
         raise RunnerError(
             f"does not answer ({why})",
-            where=f"PREFECT_API_URL = {url}",
+            where=f"PREFECT_API_URL = {without_password(str(url))}",
             instead="start it with `prefect server start`, or correct the URL",
         )
+
+
+def _answers(asked: Mapping[str, str]) -> dict[str, str | None]:
+    """`why_unreachable` of several addresses at once, which looking up a name must not hold up either."""
+    found: dict[str, str | None] = dict.fromkeys(asked, f"nothing came within {PATIENCE:g} s")
+
+    def look(name: str, uri: str) -> None:
+        found[name] = why_unreachable(uri, strict=name == "PREFECT_API_URL")
+
+    looks = [threading.Thread(target=look, args=one, daemon=True) for one in asked.items()]
+    for one in looks:
+        one.start()
+    end = time.monotonic() + PATIENCE + 1
+    for one in looks:
+        one.join(max(0.0, end - time.monotonic()))
+    return dict(found)
 
 
 def why_unreachable(uri: str, *, patience: float = PATIENCE, strict: bool = False) -> str | None:

@@ -10,6 +10,8 @@ from spex_data.errors import RunnerError, SpexDataError, StoreError
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _AGAIN = "what was measured is kept: run the same command again"
 _MLFLOW = ("mlflow", "sqlalchemy", "sqlite3", "psycopg2", "requests", "urllib3")
+_CLUSTER = {"FutureCancelledError", "CommClosedError", "KilledWorker", "RaySystemError", "RayActorError"}
+"""What Dask and Ray raise when a scheduler or a worker is gone; by name, so that neither is imported."""
 PREFECT = "PREFECT_API_URL"
 """Where a server that is gone was named."""
 _PREFECT = ("httpx", "httpcore", "prefect", "websockets")
@@ -33,6 +35,13 @@ def explain(error: BaseException) -> SpexDataError | None:
             "a worker died (killed, perhaps for want of memory)",
             where="runner.workers",
             instead=f"{_AGAIN}, with fewer workers if memory was short",
+        )
+    lost = next((one for one in chain if type(one).__name__ in _CLUSTER), None)
+    if lost is not None:
+        return RunnerError(
+            f"the cluster does not answer any more ({_first(lost)})",
+            where="runner.address",
+            instead=f"see to it; {_AGAIN}",
         )
     if "ephemeral" in told and "Timed out" in told:
         return RunnerError(

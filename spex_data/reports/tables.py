@@ -15,6 +15,7 @@ from rich.text import Text
 
 from spex_data.reports.labels import decimals, inert, interval, shorten, signed
 from spex_data.reports.results import NOT_TESTED, Effect, Results, TargetResult, listing, read_results
+from spex_data.reports.summaries import summary
 from spex_data.reports.words import (
     SMALL,
     Belief,
@@ -22,7 +23,6 @@ from spex_data.reports.words import (
     controls,
     kind_word,
     retraining,
-    summary,
     unit_words,
     verification,
 )

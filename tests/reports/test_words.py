@@ -137,3 +137,22 @@ class TestVerification:
     def test_the_whole_study_in_a_sentence(self):
         assert overall(target([])) == "1 of 1 target can be believed."
         assert "Nothing was held out" in overall(target([], r2=None))
+
+
+class TestRefuted:
+    """What retraining refuted is not told as found."""
+
+    def test_a_target_whose_interactions_were_refuted_says_that(self, demo):
+        demo["targets"][0]["interactions"][0]["verified"] = "refuted"
+        said = summary(read_results(demo).targets[0])
+        assert said == (
+            "What was found did not hold up: lurn-manual + lurn-forum (-8.10) was refuted by retraining."
+        )
+
+    def test_one_refuted_beside_others_is_counted(self, demo):
+        effects = demo["targets"][1]["interactions"]
+        effects.append(
+            {**effects[0], "members": [0, 1], "groups": ["lurn-manual", "lurn-forum"], "value": -2.9}
+        )
+        effects[-1]["verified"] = "refuted"
+        assert summary(read_results(demo).targets[1]).endswith("; one other was refuted by retraining.")

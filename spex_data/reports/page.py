@@ -15,7 +15,7 @@ from spex_data.reports.words import (
     KIND_MEANINGS,
     Belief,
     all_refuted,
-    belief,
+    believed,
     controls,
     kind_word,
     unit_words,
@@ -103,12 +103,12 @@ def _target_part(
     result = results.targets[number]
     singles = MOST_ALONE if len(results.targets) <= MOST_WHOLE else FEW_ALONE
     together, alone = result.interactions[:MOST_INTERACTIONS], result.mains[:singles]
-    believed = belief(result.r2, result.noise_ceiling)
+    judged = believed(result)
     return TargetPart(
         number=number,
         name=inert(result.name) or f"target {number}",
         sentence=typeset(summary(result, study_scale=results.scale)),
-        belief=Belief(believed.level, believed.mark, believed.word, typeset(believed.sentence)),
+        belief=Belief(judged.level, judged.mark, judged.word, typeset(judged.sentence)),
         r2=_percent(result.r2),
         ceiling=_percent(result.noise_ceiling),
         scores=_scores(result),

@@ -19,7 +19,7 @@ from spex_data.reports.summaries import summary
 from spex_data.reports.words import (
     SMALL,
     Belief,
-    belief,
+    believed,
     controls,
     kind_word,
     retraining,
@@ -158,7 +158,7 @@ def places_table(places: Sequence[tuple[str, str | Path]]) -> RenderableType:
 
 
 def _head(result: TargetResult, results: Results) -> list[RenderableType]:
-    judged = belief(result.r2, result.noise_ceiling)
+    judged = believed(result)
     return [
         Text(shorten(result.name, 70), style="bold underline"),
         Text(summary(result, study_scale=results.scale), style="bold"),

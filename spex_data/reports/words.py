@@ -89,6 +89,16 @@ def belief(r2: float | None, noise_ceiling: float | None) -> Belief:
     return _belief(level, f"R2 {share(r2)} on held-out masks, {told} (ceiling {share(noise_ceiling)}){noisy}")
 
 
+def believed(result: TargetResult) -> Belief:
+    """Whether to believe what was found: by R2 on held-out masks, unless retraining refuted all it tested."""
+    outcomes = Counter(one.verified for one in result.interactions if one.verified != NOT_TESTED)
+    if outcomes and set(outcomes) == {"refuted"}:
+        count = outcomes["refuted"]
+        told = "the one interaction that was" if count == 1 else f"all {count} interactions that were"
+        return Belief("no", "✗", "did not hold up", f"{told} retrained: refuted, whatever R2 says")
+    return belief(result.r2, result.noise_ceiling)
+
+
 def verification(result: TargetResult) -> str:
     """How many of a target's interactions were retrained, and what came of it."""
     outcomes = Counter(one.verified for one in result.interactions)
@@ -135,8 +145,10 @@ def controls(results: Results) -> str:
 
 
 def verdict(results: Results) -> str:
-    """What came of retraining, and how many targets can be believed."""
-    return " ".join(part for part in (retraining(results), _believed(results)) if part)
+    """What came of retraining, how many targets can be believed, and plainly if nothing was found."""
+    found = any(one.loudness for one in results.targets)
+    nothing = "" if found or not results.targets else "No interaction was found on any target."
+    return " ".join(part for part in (retraining(results), nothing, _believed(results)) if part)
 
 
 def overall(results: Results) -> str:
@@ -146,7 +158,7 @@ def overall(results: Results) -> str:
 
 def _believed(results: Results) -> str:
     """How many targets can be believed, in a sentence."""
-    levels = Counter(belief(one.r2, one.noise_ceiling).level for one in results.targets)
+    levels = Counter(believed(one).level for one in results.targets)
     total = len(results.targets)
     if levels["unknown"] == total:
         return "Nothing was held out, so none of this has been judged."

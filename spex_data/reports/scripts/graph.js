@@ -45,6 +45,16 @@ function graphNodes(data, sets) {
   return { groups, hubs, largest };
 }
 
+// Groups that have no part in what is shown stand in rows beneath it.
+function inRows(nodes, top, width) {
+  const most = Math.max(1, Math.floor(width / d3.max(nodes, (node) => node.wide)));
+  nodes.forEach((node, place) => {
+    const row = Math.floor(place / most), inRow = Math.min(most, nodes.length - row * most);
+    node.x = (width / inRow) * ((place % most) + 0.5) - width / 2;
+    node.y = top + 40 + row * 88;
+  });
+}
+
 function layOut(nodes, links, width) {
   const round = Math.min(width, 560) / 2.6;
   nodes.forEach((node, place) => {
@@ -52,13 +62,12 @@ function layOut(nodes, links, width) {
     node.x = round * Math.cos(turn);
     node.y = 0.7 * round * Math.sin(turn);
   });
-  const alone = (node) => !node.hub && !links.some((link) => link.source === node || link.target === node);
   const half = (node) => Math.max(0, width / 2 - node.wide / 2 - 2);
   const simulation = d3.forceSimulation(nodes).stop()
     .force("links", d3.forceLink(links).distance((link) => (link.hub ? 95 : 165)).strength(0.4))
     .force("charge", d3.forceManyBody().strength(-620).distanceMax(460))
-    .force("across", d3.forceX(0).strength(width < 500 ? 0.16 : 0.05))
-    .force("down", d3.forceY((node) => (alone(node) ? 210 : 0)).strength(0.12))
+    .force("across", d3.forceX(0).strength(width < 500 ? 0.16 : 0.06))
+    .force("down", d3.forceY(0).strength(0.12))
     .force("apart", apart());
   for (let step = 0; step < 320; step += 1) {
     simulation.tick();
@@ -87,7 +96,11 @@ function drawGraph(figure, data, count) {
   const spokes = hubs.flatMap((hub) => hub.hub.members
     .map((group) => ({ hub, set: hub.hub, source: hub, target: at.get(group) })));
   const nodes = [...groups, ...hubs];
-  layOut(nodes, [...pairs, ...spokes], width);
+  const joined = new Set(sets.flatMap((one) => one.members));
+  const drawn = nodes.filter((node) => node.hub || joined.has(node.group));
+  const beside = nodes.filter((node) => !drawn.includes(node));
+  if (drawn.length) layOut(drawn, [...pairs, ...spokes], width);
+  if (beside.length) inRows(beside, d3.max(drawn, (node) => node.y + node.high / 2 + node.shift) || 0, width);
 
   const holder = d3.select(figure).select(".canvas");
   holder.selectAll("*").remove();
@@ -150,9 +163,12 @@ function drawGraph(figure, data, count) {
 function wire(figure, svg, drawn, place) {
   const detail = figure.querySelector(".detail");
   const marks = svg.selectAll(".mark"), nodes = marks.nodes();
+  // A group has a part in its own sets and touches the groups that share one; a set touches itself and its groups.
+  const sets = drawn.label.data().map((one) => one.set);
   const touches = (one, other) => {
-    const [a, b] = [one, other].map((each) => (each.set ? each.set.members : each.hub ? each.hub.members : [each.group]));
-    return one.set && other.set ? one.set === other.set : a.some((group) => b.includes(group));
+    if (one.set && other.set) return one.set === other.set;
+    if (one.set || other.set) return (one.set || other.set).members.includes((one.set ? other : one).group);
+    return one === other || sets.some((set) => set.members.includes(one.group) && set.members.includes(other.group));
   };
   function choose(mark) {
     const one = d3.select(mark).datum();

@@ -5,8 +5,12 @@ function prepare(target) {
   const graph = target.querySelector("figure.graph"), heldout = target.querySelector("figure.heldout");
   if (graph) startGraph(graph, data.graph);
   if (heldout) drawHeldout(heldout, data.heldout);
-  const box = target.querySelector("details.what-if");
-  if (box) box.addEventListener("toggle", () => startWhatIf(box, data.what_if), { once: true });
+}
+
+function openWhatIf(box) {
+  if (box.dataset.ready) return;
+  box.dataset.ready = "yes";
+  startWhatIf(box, JSON.parse(box.closest(".target").querySelector("script.data").textContent).what_if);
 }
 
 async function unpack(target) {
@@ -26,14 +30,23 @@ function openNamed() {
 }
 
 document.documentElement.classList.add("live");
+function prepareOnce(target) {
+  if (target.dataset.ready) return;
+  target.dataset.ready = "yes";
+  prepare(target);
+}
+
 const whole = document.querySelectorAll("section.target");
 const seen = new IntersectionObserver((entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
   seen.unobserve(entry.target);
-  if (!entry.target.dataset.ready) { entry.target.dataset.ready = "yes"; prepare(entry.target); }
+  prepareOnce(entry.target);
 }), { rootMargin: "400px" });
 whole.forEach((target) => seen.observe(target));
-document.querySelectorAll("details.target").forEach((target) => {
-  target.addEventListener("toggle", () => unpack(target), { once: true });
-});
+// Heard on the way down, for it does not bubble: parts that are unpacked later are heard too.
+document.addEventListener("toggle", ({ target }) => {
+  if (target.matches("details.target")) unpack(target);
+  if (target.matches("details.what-if")) openWhatIf(target);
+}, true);
+window.addEventListener("beforeprint", () => whole.forEach(prepareOnce));
 window.addEventListener("hashchange", openNamed);
 openNamed();

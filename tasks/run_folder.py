@@ -118,6 +118,11 @@ class RunFolder:
         return self.directory / "report.html"
 
     @property
+    def table(self) -> Path:
+        """Every effect of every target as a table, CSV."""
+        return self.directory / "interactions.csv"
+
+    @property
     def figures(self) -> Path:
         """The page's pictures, PNG and SVG."""
         return self.directory / "figures"

@@ -6,14 +6,15 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from spex_data.errors import StoreError
 from spex_data.reports.page_parts import Page
+from spex_data.reports.results import Results
 
 _MEDIA = {".svg": "image/svg+xml", ".png": "image/png"}
 STUDY = ""
 """The key of figures that show the whole study."""
+GRAPH, HELDOUT = "graph", "heldout"
 
 Figures = Mapping[str, Mapping[str, Path]]
 
@@ -23,7 +24,7 @@ class Picture:
     """A figure inside the page.
 
     Attributes:
-        kind: graph, heldout, heatmap or another name.
+        kind: GRAPH, HELDOUT or another name.
         source: A data URI.
         alt: What is to be seen, for who cannot see it.
         caption: How to read it.
@@ -35,14 +36,22 @@ class Picture:
     caption: str
 
 
-def study_pictures(figures: Figures) -> list[Picture]:
-    """The pictures of the whole study."""
-    return [_picture(kind, file, "the study", "") for kind, file in figures.get(STUDY, {}).items()]
+@dataclass(frozen=True)
+class Words:
+    """What is said of a picture that the page draws.
+
+    Attributes:
+        alt: What is to be seen, for who cannot see it.
+        caption: How to read it.
+    """
+
+    alt: str
+    caption: str
 
 
-def target_pictures(page: Page, document: Mapping[str, Any], figures: Figures) -> dict[int, list[Picture]]:
-    """The pictures of each target that the page shows, by its number."""
-    names = {part.number: str(document["targets"][part.number]["name"]) for part in page.targets}
+def target_pictures(page: Page, results: Results, figures: Figures) -> dict[int, list[Picture]]:
+    """The figures of each target that the page shows, by its number."""
+    names = {part.number: results.targets[part.number].name for part in page.targets}
     return {
         part.number: [
             _picture(kind, file, part.name, part.largest)
@@ -52,22 +61,32 @@ def target_pictures(page: Page, document: Mapping[str, Any], figures: Figures) -
     }
 
 
-def _picture(kind: str, file: Path, about: str, largest: str) -> Picture:
+def words_of(kind: str, about: str, largest: str) -> Words:
+    """What is said of a picture.
+
+    Args:
+        kind: GRAPH, HELDOUT or another name.
+        about: The target.
+        largest: Its largest interactions, in words.
+    """
     alt, caption = {
-        "graph": (
+        GRAPH: (
             f"Graph of the groups that act on {about}. Largest: {largest}. The tables hold the numbers.",
-            "Solid lines join groups worth more together than apart, dashed lines groups worth less.",
+            "Discs help on average, squares hurt; the larger, the more. Solid lines join groups worth more "
+            "together than apart, dashed lines groups worth less; a box with several lines is a set of three "
+            "or more. Thin grey lines were not told from chance.",
         ),
-        "heldout": (
+        HELDOUT: (
             f"Predicted against measured values of {about} on masks that nothing was learned from.",
             "Each point is a held-out mask; on the diagonal the prediction is right.",
         ),
-        "heatmap": (
-            "Heat map of the mean effect of each group on each target. The targets' tables hold the numbers.",
-            "The mean effect of each group, target by target.",
-        ),
     }.get(kind, (f"{kind} of {about}", kind))
-    return Picture(kind, _data_uri(file), alt, caption)
+    return Words(alt, caption)
+
+
+def _picture(kind: str, file: Path, about: str, largest: str) -> Picture:
+    words = words_of(kind, about, largest)
+    return Picture(kind, _data_uri(file), words.alt, words.caption)
 
 
 def _data_uri(file: Path) -> str:

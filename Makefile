@@ -47,7 +47,7 @@ deploy: $(READY)
 	$(BIN)/python -m flows.deployments
 
 docs: $(READY)
-	$(BIN)/pdoc spex_data --docformat google -o build/docs
+	$(BIN)/python docs/api.py build/docs
 
 vendor:
 	$(PYTHON) spex_data/reports/vendor/fetch.py

@@ -46,7 +46,9 @@ def planted_games(seed: int, n: int = 24) -> Iterator[tuple[Study, FourierExpans
         noise = sqrt(float((truth.coefficients[1:] ** 2).sum()) / 10)
 
         def measure(masks: Any, seeds: Any, truth: Any = truth, noise: float = noise) -> Any:
-            drawn = [np.random.default_rng([int(one), 1]).normal() for one in seeds]
+            codes = masks @ (2 ** np.arange(masks.shape[1]))
+            pairs = zip(seeds, codes, strict=True)
+            drawn = [np.random.default_rng([int(one), int(code)]).normal() for one, code in pairs]
             return (truth.evaluate(masks) + noise * np.array(drawn))[:, None]
 
         yield Study("planted", f"{family} {seed}", n, measure), truth

@@ -24,7 +24,7 @@ from adaptive import planted_games, tables
 from attribution_studies import Study, games
 
 from spex_data.decoding import decoder
-from spex_data.faithfulness import learning_curve, r2
+from spex_data.faithfulness import learning_curve, noise_ceiling, r2
 from spex_data.masks import design_masks
 
 FACTORS = (1, 2, 4)
@@ -35,7 +35,10 @@ def outcome(study: Study, masks: int, seed: int, method: str) -> list[dict[str, 
     design = design_masks(study.n_groups, budget=max(FACTORS) * masks, heldout=1000, seed=seed)
     seeds = np.arange(len(design.training))
     values = study.values(design.training, seeds)
-    exact = np.mean([study.values(design.heldout, np.full(len(design.heldout), k)) for k in (0, 1)], axis=0)
+    replicates = np.stack(
+        [study.values(design.heldout, np.full(len(design.heldout), k)) for k in (0, 1)], axis=1
+    )
+    exact = replicates.mean(axis=1)
     rows = []
     for target in range(values.shape[1]):
         if values[:masks, target].std() < 1e-9 or exact[:, target].std() < 1e-9:
@@ -46,7 +49,13 @@ def outcome(study: Study, masks: int, seed: int, method: str) -> list[dict[str, 
             found = decoder(method).decode(design.training[inside], y[inside], design=design.distribution)
             return lambda outside: found.evaluate(design.training[outside])
 
-        curve = learning_curve(y[:masks, None], lambda inside, fit=fit: lambda out: fit(inside)(out)[:, None])
+        few = replicates[:64, :, target]
+        curve = learning_curve(
+            y[:masks, None],
+            lambda inside, fit=fit: lambda out: fit(inside)(out)[:, None],
+            ceilings=[noise_ceiling(few).value],
+            single_ceilings=[noise_ceiling(few, 1.0).value],
+        )
         if curve is None:
             continue
         for factor in FACTORS:

@@ -88,6 +88,16 @@ class RunFolder:
         return self.directory / "adapters"
 
     @property
+    def surrogate(self) -> Path:
+        """Gradients at a few adapters, from which masks are simulated."""
+        return self.directory / "surrogate" / "gradients.safetensors"
+
+    @property
+    def simulated(self) -> Path:
+        """What the surrogate says of many masks."""
+        return self.directory / "surrogate" / "simulated.npz"
+
+    @property
     def interactions(self) -> Path:
         """What was found."""
         return self.directory / "interactions.json"
@@ -136,6 +146,11 @@ class RunFolder:
     def before(self) -> Path:
         """The result to compare with, set aside while a run goes on."""
         return self.directory / ".before.json"
+
+    @property
+    def stopping(self) -> Path:
+        """There while workers are to begin no further chunk."""
+        return self.directory / ".stopping"
 
     def read_study(self) -> StudyConfig:
         """The study this folder holds.

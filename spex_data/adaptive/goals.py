@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spex_data.decoding import Decoded, decoder
+from spex_data.decoding import Decoded, Interaction, decoder
 from spex_data.masks import MaskDesign
 
 _RESAMPLES = 400
@@ -165,13 +165,12 @@ def known_so_far(
     """
     found = decoder(method, seed=seed).decode(masks, values, design=design)
     rows = np.ones(len(found.masks), dtype=np.bool_) if found.lawful is None else found.lawful
-    guesses = [fit.out_of_fold for fit in found.fits]
-    judged = [target for target, guess in enumerate(guesses) if guess is not None]
+    judged = {target: fit.out_of_fold for target, fit in enumerate(found.fits) if fit.out_of_fold is not None}
     r2, r2_ci = (None, None)
     if judged and found.values is not None:
         r2, r2_ci = known_r2(
-            found.values[rows][:, judged],
-            np.stack([guesses[target][rows] for target in judged], axis=1),
+            found.values[rows][:, list(judged)],
+            np.stack([guess[rows] for guess in judged.values()], axis=1),
             [ceilings[target] for target in judged],
             seeds_a_mask=seeds_a_mask,
             seed=seed,
@@ -196,7 +195,7 @@ def _widest(found: Decoded, max_order: int) -> float | None:
     ):
         return None
     widths: list[float] = []
-    for listed in found.interactions(max_order):
+    for listed in cast(list[list[Interaction]], found.interactions(max_order)):
         largest = next((one for one in listed if one.order > 1), None)
         if largest is not None and largest.ci is None:
             return None

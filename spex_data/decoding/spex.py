@@ -20,10 +20,10 @@ from spex_data.decoding.atoms import Atom, Dictionary, Scored
 from spex_data.decoding.basis import PARITY
 from spex_data.decoding.coded_bins import CodedBins, coded_bins
 from spex_data.decoding.folds import chosen_elsewhere, folds
-from spex_data.decoding.interactions import SupportFit, support_fit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.pursuit import pursue
 from spex_data.decoding.ridge import ridge
+from spex_data.decoding.support import SupportFit, support_fit
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.errors import DecodingError
 from spex_data.masks import CodedDesign

@@ -1,6 +1,6 @@
 """The main job: which groups of training examples interact in what a fine-tuned model predicts.
 
-prepare -> design -> fine-tune and evaluate, by chunk -> collect -> recover -> verify -> report
+prepare -> (design -> fine-tune and evaluate, by chunk -> collect, in rounds) -> recover -> verify -> report
 """
 
 from __future__ import annotations
@@ -9,31 +9,28 @@ import time
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger, tags
+from prefect import flow, tags
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled
 from pydantic import BaseModel, Field
 
-from flows.approval import wait_for_approval
 from flows.execution import execution
+from flows.measuring import measure_chunks
 from flows.progress import Progress, also_listening, say, tell
+from flows.rounds import measured_in_rounds
 from flows.run_names import named_by
-from flows.runners import task_runner, worker_resources
-from flows.stopping import Stopped, stopped, worked_through, workers_told
+from flows.runners import task_runner
+from flows.stopping import Stopped, stopped
 from flows.verification import verified
-from flows.watching import state_if_cancelled
 from spex_data.study import StudyConfig, load_study
 from spex_data.values import writer_lock
 from tasks.artifacts import progress_shown
 from tasks.comparison import compare, set_aside
-from tasks.design import Design, design
-from tasks.layout import record_failed_span, record_span
-from tasks.measure import measure
+from tasks.design import Design
 from tasks.prepare import prepare
-from tasks.recover import collect, recover
+from tasks.recover import recover
 from tasks.report import report
 from tasks.run_folder import RunFolder
-from tasks.spans import spans
 from tasks.tracking import TrackedRun
 from tasks.workers import n_workers
 
@@ -72,7 +69,8 @@ class AttributionResult(BaseModel, frozen=True):
         fine_tunes: Fine-tunes of the whole plan.
         reused: How many of them had been measured before.
         kept: How many of the others were measured on adapters kept from before.
-        failed: How many of them failed.
+        ended: Why a study in rounds has ended; None for another.
+        failed: How many of them failed, and of those of verification.
         cause: Why the first of these failed.
         passes: Adapters to a pass, as decided and after each time that memory ran out.
         mlflow_uri: Tracking URI, empty when tracking is off.
@@ -88,6 +86,7 @@ class AttributionResult(BaseModel, frozen=True):
     passes: tuple[int, ...]
     mlflow_uri: str
     mlflow_run_id: str | None
+    ended: str | None = None
 
 
 @flow(
@@ -143,28 +142,31 @@ def _stages(
 ) -> AttributionResult:
     tell(Progress("reading data, making groups, loading the model"))
     prepared = prepare(directory, tracked, update=update, extend=extend)
-    tell(Progress("drawing masks"))
-    planned = design(directory, prepared, tracked)
-    for line in planned.words:
-        say(line)
-    wait_for_approval(study, RunFolder(Path(directory)), planned)
-    failed = fine_tune_missing(study, directory, planned, tracked, deadline)
+    measured = measured_in_rounds(
+        study,
+        directory,
+        prepared,
+        tracked,
+        lambda planned: fine_tune_missing(study, directory, planned, tracked, deadline),
+    )
+    table = measured.table
     tell(Progress("recovering interactions"))
-    table = collect(directory, failed, tracked)
     recovery = recover(directory, table, tracked, study.decoding.method)
     recovery = verified(study, directory, recovery, tracked, deadline)
     tell(Progress("writing the report"))
     report(directory, recovery, tracked)
     since = compare(directory, tracked)
+    checked = recovery.interactions.get("verification") or {"failed": 0, "cause": None}
     if since:
         say(since)
     return AttributionResult(
         directory=directory,
-        fine_tunes=planned.total,
-        reused=planned.done,
-        kept=planned.kept,
-        failed=len(table.failed()),
-        cause=next((cause for cause in table.causes if cause), None),
+        fine_tunes=measured.fine_tunes,
+        reused=measured.reused,
+        kept=measured.kept,
+        ended=measured.ended,
+        failed=len(table.failed()) + checked["failed"],
+        cause=next((cause for cause in table.causes if cause), checked["cause"]),
         passes=RunFolder(Path(directory)).read_manifest()["adapters_per_pass_used"],
         mlflow_uri=tracked.uri,
         mlflow_run_id=tracked.run_id,
@@ -183,6 +185,8 @@ def fine_tune_missing(
         return 0
     runner = task_runner(study, len(planned.chunks))
     stage = fine_tune.with_options(task_runner=runner) if runner else fine_tune
+    if planned.title:
+        stage = stage.with_options(flow_run_name=planned.title)
     workers = n_workers(study, len(planned.chunks)) if runner else 0
     with (
         # Here, so that the bar is on the page of the whole run and not on that of its stage.
@@ -220,26 +224,4 @@ def fine_tune(
     Returns:
         (fine-tunes measured, those of before among them; those of now that failed).
     """
-    folder = RunFolder(Path(directory))
-    study = folder.read_study()
-    done, total, failed = planned.done, planned.total, 0
-    todo = spans(planned.chunks, workers)
-    tell(Progress("fine-tuning", done, total))
-    measured_spans = worked_through(
-        measure,
-        todo,
-        lambda span: (directory, span, deadline),
-        workers=workers,
-        deadline=deadline,
-        failed=lambda span, error: record_failed_span(tracked, span, error),
-    )
-    try:
-        with worker_resources(study), workers_told(folder.stopping):
-            for span, measured in measured_spans:
-                done, failed = done + measured.done, failed + measured.failed
-                record_span(tracked, span, measured, so_far=done, failed=failed)
-                tell(Progress("fine-tuning", done, total, failed))
-                get_run_logger().info("%s of %s fine-tunes measured", f"{done:,}", f"{total:,}")
-    except KeyboardInterrupt:
-        return state_if_cancelled()
-    return done, failed
+    return measure_chunks(directory, planned, tracked, "fine-tuning", workers=workers, deadline=deadline)

@@ -8,14 +8,14 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.utilities.annotations import quote
 
+from flows.measuring import measure_chunks
 from flows.progress import Progress, tell
 from flows.runners import task_runner
-from flows.stopping import stopped, worked_through
-from flows.watching import state_if_cancelled
+from flows.stopping import stopped
 from spex_data.reports import Recovery
 from spex_data.study import StudyConfig
 from tasks.tracking import TrackedRun
-from tasks.verify import Planned, judge_verification, plan_verification, retrain
+from tasks.verify import Planned, judge_verification, plan_verification
 from tasks.workers import n_workers
 
 
@@ -95,19 +95,4 @@ def verify(
     Returns:
         (fine-tunes done, those of before among them; those of now that failed).
     """
-    done, failed = planned.done, 0
-    tell(Progress("verifying", done, planned.total))
-    retrained_chunks = worked_through(
-        retrain,
-        planned.chunks,
-        lambda chunk: (directory, chunk, tracked),
-        workers=workers,
-        deadline=deadline,
-    )
-    try:
-        for _, (rows, bad) in retrained_chunks:
-            done, failed = done + rows, failed + bad
-            tell(Progress("verifying", done, planned.total, failed))
-    except KeyboardInterrupt:
-        return state_if_cancelled()
-    return done, failed
+    return measure_chunks(directory, planned, tracked, "verifying", workers=workers, deadline=deadline)

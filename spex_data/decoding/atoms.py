@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.decoding.basis import Basis
-from spex_data.spectra import Term
+from spex_data.decoding.uncertainty.crossfit import combined
+from spex_data.spectra import FourierExpansion, Term
 
 Atom = tuple[int, Term]
 """(place of its basis among the kinds, its groups)."""
@@ -112,6 +113,23 @@ class Dictionary:
         basis, members = self.kinds[atom[0]], list(atom[1])
         factors = basis.offset + basis.slope * self.signs[:, members].astype(np.float64)
         return np.asarray(factors.prod(axis=1))
+
+    def expansion(
+        self, atoms: Sequence[Atom], coefficients: NDArray[np.float64], constant: float
+    ) -> FourierExpansion:
+        """constant + sum of coefficients times atoms.
+
+        Args:
+            atoms: k atoms.
+            coefficients: float64[k].
+            constant: Added to every value.
+        """
+        parts = []
+        for kind, basis in enumerate(self.kinds):
+            mine = [place for place, atom in enumerate(atoms) if atom[0] == kind]
+            terms = [atoms[place][1] for place in mine]
+            parts.append(basis.to_fourier(self.n_groups, ((), *terms), np.r_[0.0, coefficients[mine]]))
+        return combined([(1.0, part) for part in parts], constant)
 
     def singles(self, residual: NDArray[np.float64], unit: float) -> Iterator[Scored]:
         """Atoms of one group; `unit` is m times the noise variance, like in what follows."""

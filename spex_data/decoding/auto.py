@@ -114,6 +114,7 @@ def _blended(fits: Mapping[str, TargetFit], values: NDArray[np.float64]) -> Targ
     blend = mean + columns @ weights
     score = float(1 - ((values - blend) ** 2).mean() / spread)
     chosen = dict(zip(judged, weights.tolist(), strict=True))
+    models = [(weight, fits[name].acting) for name, weight in chosen.items()]
     return TargetFit(
         combined(
             [(weight, fits[name].expansion) for name, weight in chosen.items() if weight],
@@ -127,7 +128,8 @@ def _blended(fits: Mapping[str, TargetFit], values: NDArray[np.float64]) -> Targ
         settings={"best_method": best, **{f"weight of {name}": weight for name, weight in chosen.items()}},
         out_of_fold=blend,
         folds=_fold_fits(fits, chosen, mean),
-        acting=next((fit.acting for fit in fits.values() if fit.acting is not None), None),
+        # a model that predicts too badly to be blended in is not believed about what acts either
+        acting=next((acting for weight, acting in models if weight and acting is not None), None),
     )
 
 

@@ -20,9 +20,9 @@ from spex_data.decoding.basis import Basis, centred
 from spex_data.decoding.folds import folds
 from spex_data.decoding.gaussian.cube import term_sums
 from spex_data.decoding.gaussian.kernel import symmetric_polynomials, weighted_sum
-from spex_data.decoding.interactions import support_fit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.ridge import Factors, RidgeFit, ridge, ridge_from_factors
+from spex_data.decoding.support import singles_and_largest, support_fit
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.crossfit import FoldFits, combined, kept_terms, largest_terms
 from spex_data.spectra import FourierExpansion, Term, products
@@ -75,7 +75,9 @@ class Fast:
             part = _smooth(factors[~out], values[~out], terms, order, self.seed, whole.ratios)
             smooth[out] = part.predict(factors[out], terms)
             for target in range(problem.n_targets):
-                chosen = _largest(part.coefficients[:, target], terms, problem.n_groups, int((~out).sum()))
+                chosen = singles_and_largest(
+                    terms, part.coefficients[:, target], problem.n_groups, _refit_terms(int((~out).sum()))
+                )
                 fit = ridge(products(factors[~out], chosen), values[~out][:, [target]])
                 guess = fit.intercept + products(factors[out], chosen) @ fit.coefficients
                 refitted[out, target] = guess[:, 0]
@@ -202,14 +204,8 @@ def _decomposed(kernel: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArr
     return squares[kept], vectors[:, kept]
 
 
-def _largest(
-    coefficients: NDArray[np.float64], terms: Sequence[Term], n_groups: int, count: int
-) -> list[Term]:
-    """Every single group, and the largest of the other terms."""
-    others = np.argsort(-np.abs(coefficients[n_groups:]), kind="stable")[
-        : min(_REFIT_TERMS, int(_SHARE * count))
-    ]
-    return [*terms[:n_groups], *(terms[n_groups + place] for place in np.sort(others))]
+def _refit_terms(n_masks: int) -> int:
+    return min(_REFIT_TERMS, int(_SHARE * n_masks))
 
 
 def _target_fit(
@@ -225,7 +221,9 @@ def _target_fit(
 ) -> TargetFit:
     mine, step = values[:, target], refitted - smooth
     weight = float(np.clip(step @ (mine - smooth) / max(float(step @ step), 1e-300), 0.0, 1.0))
-    chosen = _largest(whole.coefficients[:, target], terms, problem.n_groups, len(mine))
+    chosen = singles_and_largest(
+        terms, whole.coefficients[:, target], problem.n_groups, _refit_terms(len(mine))
+    )
     fit = ridge(products(factors, chosen), mine[:, None])
     coefficients = (1 - weight) * whole.coefficients[:, target]
     places = {term: place for place, term in enumerate(terms)}

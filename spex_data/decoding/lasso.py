@@ -13,9 +13,9 @@ from scipy import sparse
 
 from spex_data.decoding.basis import Basis, centred
 from spex_data.decoding.folds import choices_elsewhere, chosen_elsewhere, folds
-from spex_data.decoding.interactions import support_fit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.ridge import ridge
+from spex_data.decoding.support import support_fit
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.crossfit import FoldFits, kept_terms, largest_terms
 from spex_data.spectra import Term

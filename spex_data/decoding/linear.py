@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.decoding.folds import folds
-from spex_data.decoding.interactions import support_fit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.ridge import RidgeFit, ridge
+from spex_data.decoding.support import support_fit
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.crossfit import FoldFits
 from spex_data.spectra import Term, parity_matrix

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from spex_data.decoding.atoms import Atom, Dictionary
 from spex_data.decoding.basis import ABSENT, PARITY, PRESENT, Basis, centred
 from spex_data.decoding.folds import choices_elsewhere, chosen_elsewhere, folds
-from spex_data.decoding.interactions import SupportFit, support_fit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.pursuit import pursue
 from spex_data.decoding.ridge import RidgeFit, ridge
+from spex_data.decoding.support import SupportFit, centred_support
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.crossfit import FoldFits
-from spex_data.spectra import FourierExpansion, Term
+from spex_data.spectra import FourierExpansion
 
 _FOLDS = 5
 _STRICTNESS = (1.0, 0.7)
@@ -128,22 +128,12 @@ def _fitted(dictionary: Dictionary, atoms: Sequence[Atom], values: NDArray[np.fl
         if best is None or error < best[0]:
             best = error, chosen, fit
     assert best is not None
-    return _Fitted(best[1], best[2], _as_fourier(dictionary, best[1], best[2]))
+    _, chosen, fit = best
+    return _Fitted(chosen, fit, dictionary.expansion(chosen, fit.coefficients[:, 0], float(fit.intercept[0])))
 
 
 def _columns(dictionary: Dictionary, atoms: Sequence[Atom]) -> NDArray[np.float64]:
     return np.stack([dictionary.column(atom) for atom in atoms], axis=1)
-
-
-def _as_fourier(dictionary: Dictionary, atoms: Sequence[Atom], fit: RidgeFit) -> FourierExpansion:
-    total: dict[Term, float] = {(): float(fit.intercept[0])}
-    for kind, basis in enumerate(dictionary.kinds):
-        mine = [place for place, atom in enumerate(atoms) if atom[0] == kind]
-        terms = [atoms[place][1] for place in mine]
-        part = basis.to_fourier(dictionary.n_groups, ((), *terms), np.r_[0.0, fit.coefficients[mine, 0]])
-        for term, value in zip(part.terms, part.coefficients.tolist(), strict=True):
-            total[term] = total.get(term, 0.0) + value
-    return FourierExpansion.from_mapping(dictionary.n_groups, total)
 
 
 def _judged(
@@ -194,9 +184,4 @@ def _support(problem: Problem, fitted: _Fitted, values: NDArray[np.float64]) -> 
     within = chain.from_iterable(
         combinations(members, size) for _, members in fitted.atoms for size in range(1, len(members) + 1)
     )
-    closed = sorted(
-        {(group,) for group in range(problem.n_groups)}.union(within), key=lambda term: (len(term), term)
-    )
-    basis = centred(problem.distribution.p)
-    fit = ridge(basis.columns(problem.masks, closed), values[:, None])
-    return support_fit(problem.n_groups, closed, fit, 0, basis)
+    return centred_support(problem.masks, problem.distribution.p, within, values)

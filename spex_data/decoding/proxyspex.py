@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.decoding.folds import choices_elsewhere, chosen_elsewhere, folds
-from spex_data.decoding.interactions import support_fit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.ridge import ridge
+from spex_data.decoding.support import support_fit
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.trees.boosting import Boosting, TreeRecipe
 from spex_data.decoding.trees.forest import Forest, best_of_grid, grow_forest

@@ -15,17 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.decoding.atoms import Dictionary
-from spex_data.decoding.basis import centred
 from spex_data.decoding.folds import folds
-from spex_data.decoding.interactions import SupportFit, support_fit
 from spex_data.decoding.matching_pursuit import kinds_of, skewed
 from spex_data.decoding.problem import Problem
-from spex_data.decoding.ridge import ridge
 from spex_data.decoding.sparse.posterior import posterior
 from spex_data.decoding.sparse.walk import Effort
+from spex_data.decoding.support import centred_support
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.crossfit import FoldFits
-from spex_data.spectra import Term
 
 _FOLDS = 5
 _EVEN = (Effort(rounds=3, settling=40, steps=150), Effort(rounds=2, settling=30, steps=50))
@@ -37,7 +34,8 @@ _SKEWED = tuple(
 """Two walks each, where p is not: single groups explain most of an AND or OR there, so a walk settles for
 them, and one whose background is held back does not."""
 _LISTED = 0.05
-"""Sets of at least this probability are in the support."""
+"""Sets of at least this probability are in the support, from which is listed where nothing can be
+cross-fitted."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,10 @@ class SpikeSlab:
         predicted = fits.predict(problem.masks)
         score = float(1 - ((values - predicted) ** 2).mean())
         known = found[0]
+        likely = (term for term, chance in known.acting.items() if chance >= _LISTED)
         return TargetFit(
             known.mean,
-            _support(problem, known.acting, values),
+            centred_support(problem.masks, p, likely, values),
             cv_r2=score,
             scores={"spike-slab": score},
             settings={"atoms": known.n_atoms, "background": known.background},
@@ -100,14 +99,3 @@ class SpikeSlab:
             folds=fits,
             acting=known.acting,
         ).rescaled(mean, scale)
-
-
-def _support(problem: Problem, acting: dict[Term, float], values: NDArray[np.float64]) -> SupportFit:
-    """What interactions are listed from where nothing can be cross-fitted: the likely sets, by ridge."""
-    likely = [term for term, chance in acting.items() if chance >= _LISTED]
-    terms = sorted(
-        [*((group,) for group in range(problem.n_groups)), *likely], key=lambda term: (len(term), term)
-    )
-    basis = centred(problem.distribution.p)
-    fit = ridge(basis.columns(problem.masks, terms), values[:, None])
-    return support_fit(problem.n_groups, terms, fit, 0, basis)

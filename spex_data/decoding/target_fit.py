@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from spex_data.decoding.interactions import Support
+from spex_data.decoding.support import Support
 from spex_data.decoding.uncertainty.crossfit import FoldFits
 from spex_data.spectra import FourierExpansion, Term, renamed
 

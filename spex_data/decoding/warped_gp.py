@@ -14,7 +14,6 @@ every mask is asked, and by regression on the terms that matter most for more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -35,9 +34,8 @@ from spex_data.decoding.gaussian.fit import (
 )
 from spex_data.decoding.gaussian.link import Link
 from spex_data.decoding.gaussian.projection import Projection, project_function, project_table
-from spex_data.decoding.interactions import support_fit
 from spex_data.decoding.problem import Problem
-from spex_data.decoding.ridge import ridge
+from spex_data.decoding.support import centred_support, singles_and_largest
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.crossfit import FoldFits, kept_terms, largest_terms
 from spex_data.spectra import FourierExpansion, Term
@@ -135,13 +133,13 @@ def _fit_one(
             out_of_fold[fold_of == fold] = whole.predict(part, factors[fold_of == fold])
         fold_fits = FoldFits(fold_of, tuple(_fold_fit(ask, part) for part in parts))
     score = None if out_of_fold is None else float(1 - ((values - out_of_fold) ** 2).mean() / values.var())
-    listed = _listed(problem.n_groups, kept, projection.coefficients, len(values))
-    fit = ridge(basis.columns(problem.masks, listed), values[:, None])
+    most = min(_LISTED_TERMS, int(_LISTED_SHARE * len(values)))
+    listed = singles_and_largest(kept, projection.coefficients, problem.n_groups, most)
     return TargetFit(
         basis.to_fourier(
             problem.n_groups, ((), *kept), np.concatenate([[projection.intercept], projection.coefficients])
         ),
-        support_fit(problem.n_groups, listed, fit, 0, basis),
+        centred_support(problem.masks, problem.distribution.p, listed, values),
         cv_r2=score,
         scores={} if score is None else {"warped-gp": score},
         settings={
@@ -187,12 +185,3 @@ def _projected(ask: _Asked, posterior: Posterior, most: int) -> tuple[tuple[Term
     return kept, project_function(
         lambda factors: ask.warped.predict(posterior, factors), kept, basis, n, p, ask.seed
     )
-
-
-def _listed(
-    n_groups: int, terms: Sequence[Term], coefficients: NDArray[np.float64], count: int
-) -> list[Term]:
-    """Every single group, and the largest of the other terms."""
-    most = min(_LISTED_TERMS, int(_LISTED_SHARE * count))
-    largest = np.argsort(-np.abs(coefficients[n_groups:]), kind="stable")[:most]
-    return [*terms[:n_groups], *(terms[n_groups + place] for place in np.sort(largest))]

@@ -1,5 +1,7 @@
 """The blend."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,10 @@ from spex_data.decoding import decoder
 from spex_data.decoding.auto import Auto
 from spex_data.decoding.costs import estimated_seconds
 from spex_data.decoding.problem import checked_problem
+from spex_data.decoding.target_fit import TargetFit
 from spex_data.faithfulness import r2
-from spex_data.spectra import MoebiusExpansion
+from spex_data.spectra import FourierExpansion, MoebiusExpansion
+from tests.strategies import all_masks
 
 GAME = MoebiusExpansion.from_mapping(
     12, {(): 1.0, (0, 1): 3.0, (2, 3, 4): 3.0, (5,): 1.0, (6,): -1.0, (5, 6): 1.0}
@@ -73,3 +77,33 @@ class TestAuto:
         assert Auto().cpu_seconds > sum(
             estimated_seconds(name, checked_problem(masks, values)) for name in METHODS
         )
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """Predicts given numbers out of fold, and may hold sets to act."""
+
+    out_of_fold: np.ndarray
+    acting: dict | None = None
+    expansion = FourierExpansion.from_mapping(6, {(): 0.0})
+
+    def fit(self, problem):
+        return [TargetFit(self.expansion, out_of_fold=self.out_of_fold, acting=self.acting)]
+
+
+class TestWhatActs:
+    """A model has a say in what is reported as long as it has one in what is predicted."""
+
+    @pytest.mark.parametrize(("error", "believed"), [(0.2, True), (30.0, False)])
+    def test_a_model_without_weight_in_the_blend_is_not_believed(self, monkeypatch, error, believed):
+        rng = np.random.default_rng(0)
+        masks, values = all_masks(6), rng.normal(size=64)
+        close, guess = (values + size * rng.normal(size=64) for size in (0.2, error))
+        methods = {
+            "linear": lambda **_: Foretold(close),
+            "spike-slab": lambda **_: Foretold(guess, {(0, 1): 0.9}),
+        }
+        monkeypatch.setattr("spex_data.decoding.auto._METHODS", methods)
+        found = Auto().fit(checked_problem(masks, values))[0]
+        assert (found.settings["weight of spike-slab"] > 0) == believed
+        assert (found.acting is not None) == believed

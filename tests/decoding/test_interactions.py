@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from spex_data.decoding import decoder
-from spex_data.decoding.interactions import ranked_interactions, support_fit
+from spex_data.decoding.interactions import ranked_interactions
 from spex_data.decoding.ridge import ridge
+from spex_data.decoding.support import support_fit
 from spex_data.masks import MaskDistribution
 from spex_data.spectra import FourierExpansion, MoebiusExpansion, parity_matrix
 from tests.strategies import all_masks, subsets

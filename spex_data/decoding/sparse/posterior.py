@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from spex_data.decoding.atoms import Dictionary
-from spex_data.decoding.basis import PARITY, Basis, centred
+from spex_data.decoding.basis import PARITY, centred
 from spex_data.decoding.sparse.walk import Effort, Visited, walk
 from spex_data.decoding.uncertainty.crossfit import combined
 from spex_data.spectra import FourierExpansion, Term
 
 _LEAST_WEIGHT = 0.001
+_LEAST_RANGE = 1e-9
+"""Values that differ by less are one value: nothing acts, and there is no noise to tell anything by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,9 @@ def posterior(
         seed: Of the walks.
     """
     centre = float(values.mean())
+    if np.ptp(values) < _LEAST_RANGE:
+        constant = FourierExpansion(dictionary.n_groups, ((),), np.array([centre]))
+        return Posterior(constant, {}, n_atoms=0.0, background=0.0)
     walks = [
         walk(
             dictionary,
@@ -93,24 +98,19 @@ def posterior(
 def _as_fourier(visited: Visited, centre: float, p: float) -> FourierExpansion:
     """Mean of the walk as a Fourier expansion."""
     pool = visited.candidates
-    dictionary = pool.dictionary
+    dictionary, n = pool.dictionary, pool.dictionary.n_groups
     scaled = visited.coefficients / pool.spreads
-    total: dict[Term, float] = {(): centre - float(scaled @ pool.means)}
-
-    def add(basis: Basis, terms: Sequence[Term], coefficients: NDArray[np.float64]) -> None:
-        part = basis.to_fourier(dictionary.n_groups, ((), *terms), np.r_[0.0, coefficients])
-        for term, value in zip(part.terms, part.coefficients.tolist(), strict=True):
-            total[term] = total.get(term, 0.0) + value
-
-    for kind, basis in enumerate(dictionary.kinds):
-        mine = [place for place in np.flatnonzero(scaled).tolist() if pool.atoms[place][0] == kind]
-        add(basis, [pool.atoms[place][1] for place in mine], scaled[mine])
-    if visited.background.variance:
-        basis = centred(p)
-        shift = basis.offset + basis.slope * dictionary.signs.mean(axis=0, dtype=np.float64)
-        total[()] -= float(visited.singles @ shift)
-        add(basis, [(group,) for group in range(dictionary.n_groups)], visited.singles)
-    return FourierExpansion.from_mapping(dictionary.n_groups, total)
+    used = np.flatnonzero(scaled)
+    atoms = dictionary.expansion(
+        [pool.atoms[place] for place in used], scaled[used], centre - float(scaled @ pool.means)
+    )
+    if not visited.background.variance:
+        return atoms
+    basis = centred(p)
+    shift = basis.offset + basis.slope * dictionary.signs.mean(axis=0, dtype=np.float64)
+    intercept = -float(visited.singles @ shift)
+    singles = basis.to_fourier(n, ((), *((group,) for group in range(n))), np.r_[intercept, visited.singles])
+    return combined([(1.0, atoms), (1.0, singles)])
 
 
 def _acting(visited: Visited, p: float) -> dict[Term, float]:

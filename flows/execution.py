@@ -32,7 +32,6 @@ def execution(study: StudyConfig, folder: RunFolder, stage: str = "all") -> Iter
         folder: Where.
         stage: "train", "decode" or "all".
     """
-    folder.stopping.unlink(missing_ok=True)
     executions: list[dict[str, Any]] = folder.read_manifest().get("executions", [])
     for earlier in executions:
         if earlier["state"] == "running":

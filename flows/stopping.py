@@ -125,8 +125,9 @@ def workers_told(stopping: Path) -> Iterator[None]:
     """Lets workers end after the chunk in hand, where the flow ends before they do.
 
     Args:
-        stopping: File that is there from then on; where workers look.
+        stopping: File that is there from then on, where workers look; one of an earlier run goes.
     """
+    stopping.unlink(missing_ok=True)
     try:
         yield
     except BaseException:

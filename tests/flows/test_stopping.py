@@ -84,6 +84,8 @@ class TestWorkersTold:
         with pytest.raises(KeyboardInterrupt), workers_told(tmp_path / "word"):
             raise KeyboardInterrupt
         assert (tmp_path / "word").exists()
+        with workers_told(tmp_path / "word"):
+            assert not (tmp_path / "word").exists()
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from spex_data.decoding.basis import Basis, centred
 from spex_data.decoding.folds import folds
 from spex_data.decoding.gaussian.fit import SOLVED_ROWS, largest_order, some_rows
 from spex_data.decoding.gaussian.guided import GuidedFit, fit_guided
-from spex_data.decoding.interactions import support_fit
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.ridge import ridge
 from spex_data.decoding.simulated import Guide
+from spex_data.decoding.support import support_fit
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.crossfit import FoldFits, kept_terms, largest_terms
 from spex_data.errors import DecodingError

@@ -15,11 +15,13 @@ from prefect import flow, get_run_logger, tags
 from prefect.client.schemas.objects import State
 from prefect.futures import as_completed
 from prefect.states import Cancelled
+from prefect.utilities.annotations import quote
 from pydantic import BaseModel, Field
 
 from flows.approval import wait_for_approval
 from flows.execution import execution
 from flows.interrupts import raise_if_interrupted
+from flows.lenses import require_lens
 from flows.progress import Progress, say, tell
 from flows.run_names import named_by
 from flows.runners import task_runner, worker_resources
@@ -33,6 +35,7 @@ from tasks.design import Design, design
 from tasks.layout import record_failed_span, record_span
 from tasks.measure import SpanDone, measure
 from tasks.prepare import prepare
+from tasks.prune import prune
 from tasks.recover import collect, recover
 from tasks.report import report
 from tasks.run_folder import RunFolder
@@ -101,12 +104,18 @@ class AttributionResult(BaseModel, frozen=True):
 def attribution(parameters: AttributionParameters) -> AttributionResult | State[Any]:
     """Runs a study, or resumes it: what the run folder's store has is not trained again."""
     study = parameters.study()
-    folder = parameters.folder(study)
-    return execute(study, folder, update=parameters.update)
+    require_lens(study, "data", parameters.config)
+    return execute(study, parameters.folder(study), update=parameters.update)
 
 
 def execute(
-    study: StudyConfig, folder: RunFolder, *, update: bool = False, extend: bool = False
+    study: StudyConfig,
+    folder: RunFolder,
+    *,
+    update: bool = False,
+    extend: bool = False,
+    parent: TrackedRun | None = None,
+    deadline: float | None = None,
 ) -> AttributionResult | State[Any]:
     """One execution of a study in its folder, from the lock to the report.
 
@@ -115,11 +124,13 @@ def execute(
         folder: Where.
         update: Whether the study may differ from the one that the folder holds.
         extend: Whether it may in its budget and its targets alone.
+        parent: The MLflow run that this one is a child of, if it is part of a study.
+        deadline: When to begin no further chunk, if the study that it is part of says so.
 
     Returns:
         What it came to; or, where `runner.max_hours` or a declined plan ended it, a state that says so.
     """
-    deadline = deadline_of(study)
+    deadline = deadline or deadline_of(study)
     with tags("spex-data", study.name), writer_lock(folder.directory) as died:
         if died:
             say(f"taken over from {died}, which is dead")
@@ -128,7 +139,7 @@ def execute(
         if changed:
             say(f"the study changed: {'; '.join(changed)}")
         try:
-            with execution(study, folder) as tracked:
+            with execution(study, folder, parent=parent) as tracked:
                 directory = str(folder.directory)
                 return _stages(study, directory, tracked, update=update, extend=extend, deadline=deadline)
         except Stopped as stop:
@@ -144,7 +155,8 @@ def _stages(
     extend: bool,
     deadline: float | None,
 ) -> AttributionResult:
-    tell(Progress("reading data, making groups, loading the model"))
+    first = "reading data, making groups, loading the model"
+    tell(Progress(first if study.lens == "data" else "loading the model, finding what to mask"))
     prepared = prepare(directory, tracked, update=update, extend=extend)
     tell(Progress("drawing masks"))
     planned = design(directory, prepared, tracked)
@@ -156,6 +168,9 @@ def _stages(
     table = collect(directory, failed, tracked)
     recovery = recover(directory, table, tracked, study.decoding.method)
     recovery = verified(study, directory, recovery, tracked, deadline)
+    if study.lens == "components":
+        tell(Progress("finding what to keep"))
+        prune(directory, quote(recovery), tracked)
     tell(Progress("writing the report"))
     report(directory, recovery, tracked)
     since = compare(directory, tracked)
@@ -168,7 +183,7 @@ def _stages(
         kept=planned.kept,
         failed=len(table.failed()),
         cause=next((cause for cause in table.causes if cause), None),
-        passes=RunFolder(Path(directory)).read_manifest()["adapters_per_pass_used"],
+        passes=tuple(RunFolder(Path(directory)).read_manifest().get("adapters_per_pass_used", ())),
         mlflow_uri=tracked.uri,
         mlflow_run_id=tracked.run_id,
     )
@@ -185,12 +200,19 @@ def fine_tune_missing(
     if not planned.chunks:
         return 0
     runner = task_runner(study, len(planned.chunks))
-    stage = fine_tune.with_options(task_runner=runner) if runner else fine_tune
+    stage = fine_tune.with_options(**named_after(study), **({"task_runner": runner} if runner else {}))
     workers = n_workers(study, len(planned.chunks)) if runner else 0
     done, failed = stage(directory, planned, tracked, workers=workers, deadline=deadline)
     if done < planned.total:
-        raise stopped(done, planned.total, study.runner.max_hours or 0.0)
+        raise stopped(done, planned.total, study.runner.max_hours or 0.0, what=study.words.work)
     return failed
+
+
+def named_after(study: StudyConfig) -> dict[str, str]:
+    """What the flow of chunks is called on Prefect's page, by the study's lens."""
+    if study.lens == "data":
+        return {}
+    return {"name": study.words.doing, "description": f"Chunks of masks: {study.words.masks}."}
 
 
 def deadline_of(study: StudyConfig) -> float | None:
@@ -221,14 +243,14 @@ def fine_tune(
     study = RunFolder(Path(directory)).read_study()
     done, total, failed = planned.done, planned.total, 0
     todo = spans(planned.chunks, workers)
-    tell(Progress("fine-tuning", done, total))
-    with progress_shown(study.name, total, done) as moved, worker_resources(study):
+    tell(Progress(study.words.doing, done, total))
+    with progress_shown(study.name, total, done, study.words.work) as moved, worker_resources(study):
         for span, measured in _measured(directory, todo, tracked, workers=workers, deadline=deadline):
             done, failed = done + measured.done, failed + measured.failed
             record_span(tracked, span, measured, so_far=done, failed=failed)
-            tell(Progress("fine-tuning", done, total, failed))
+            tell(Progress(study.words.doing, done, total, failed))
             moved(done, failed)
-            get_run_logger().info("%s of %s fine-tunes measured", f"{done:,}", f"{total:,}")
+            get_run_logger().info("%s of %s %s measured", f"{done:,}", f"{total:,}", study.words.work)
     return done, failed
 
 

@@ -90,8 +90,8 @@ class Design(Record, frozen=True):
 
 @task(
     name="design",
-    task_run_name="design masks over {prepared.n_groups} groups",
-    description="Draw training and held-out masks; ask the store which fine-tunes are missing.",
+    task_run_name="draw masks over {prepared.n_groups}",
+    description="Draw training and held-out masks; ask the store which values are missing.",
     tags=["train"],
     **TASK_OPTIONS,
 )
@@ -109,7 +109,7 @@ def design(directory: str, prepared: Prepared, tracked: TrackedRun) -> Design:
     write_parquet(_plan_table(plan), folder.masks)
     stored = folder.store.read()
     for name in stored.damaged:
-        get_run_logger().warning("%s could not be read; its fine-tunes are done again", name)
+        get_run_logger().warning("%s could not be read; its values are measured again", name)
     reuse = find_reuse(plan, value_function(folder), stored, find_kept(folder))
     chunks = [
         _chunk(index, rows, reuse, len(plan)) for index, rows in enumerate(plan.chunks(study.runner.chunk))
@@ -123,12 +123,14 @@ def design(directory: str, prepared: Prepared, tracked: TrackedRun) -> Design:
         stored=reuse.stored,
         changed=prepared.changed,
         seconds=seconds_a_fine_tune(folder.read_manifest()),
+        work=study.words.work,
     )
     for line in words:
         get_run_logger().info("%s", line)
     get_run_logger().info(
-        "%d masks over %d groups and %d held out, %d fine-tunes in all; %d already measured",
-        len(drawn.training), prepared.n_groups, len(drawn.heldout), len(plan), done,
+        "%d masks over %d %s and %d held out, %d %s in all; %d already measured",
+        len(drawn.training), prepared.n_groups, study.words.many, len(drawn.heldout), len(plan),
+        study.words.work, done,
     )  # fmt: skip
     return Design(
         n_masks=len(drawn.training),

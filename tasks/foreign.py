@@ -11,7 +11,7 @@ from spex_data.errors import StoreError
 from spex_data.groups import Grouping
 from spex_data.reports import Recovery, read_document, recover_values, with_verdicts
 from spex_data.values import read_value_table
-from tasks.run_folder import RunFolder
+from tasks.run_folder import RunFolder, require_one_text
 
 MAX_ORDER = 3
 FDR = 0.1
@@ -33,6 +33,7 @@ def recover_from(source: Path, *, method: str | None, max_order: int | None, top
         return _recover_table(source, method, max_order, top)
     folder = RunFolder(source)
     study = folder.read_study()
+    require_one_text(source, "recover")
     if not folder.values.is_file():
         raise StoreError(
             "has no values.parquet yet",
@@ -43,6 +44,7 @@ def recover_from(source: Path, *, method: str | None, max_order: int | None, top
     recovery = recover_values(
         read_value_table(folder.values),
         study_name=study.name,
+        lens=study.lens,
         group_names=grouping.names,
         method=method or study.decoding.method,
         max_order=max_order or study.decoding.max_order,

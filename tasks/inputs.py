@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ EMBEDDED = "embedded"
 
 if TYPE_CHECKING:
     from spex_data.models import BaseModel
-    from spex_data.value_functions import SubsetTraining
+    from spex_data.value_functions import SubsetTraining, ValueFunction
 
 
 def use_threads(threads: int) -> None:
@@ -63,9 +64,9 @@ def load_targets(study: StudyConfig, examples: Examples) -> Targets:
         targets = demo_world(study.seed).targets
     else:
         chosen = study.targets
-        targets = _read_targets(
+        targets = read_targets(
             study,
-            examples,
+            examples.labels,
             study.targets_source,
             split=chosen.split,
             name=study.targets_subset,
@@ -74,11 +75,22 @@ def load_targets(study: StudyConfig, examples: Examples) -> Targets:
             rows=chosen.rows,
         )
     for file in study.targets.more:
-        targets = targets.joined(_read_targets(study, examples, file))
+        targets = targets.joined(read_targets(study, examples.labels, file))
     return targets
 
 
-def _read_targets(study: StudyConfig, examples: Examples, source: str, **selection: Any) -> Targets:
+def read_targets(study: StudyConfig, labels: Sequence[str], source: str, **selection: Any) -> Targets:
+    """The targets in a source of rows.
+
+    Args:
+        study: Which columns hold what.
+        labels: Those that the model can give, of a classifier.
+        source: A file or a data set.
+        selection: Which rows, as `read_examples` takes it.
+
+    Raises:
+        TargetError: A row's label is none of them.
+    """
     chosen = study.targets
     input_column, output_column = study.data.columns
     rows = read_examples(
@@ -89,7 +101,7 @@ def _read_targets(study: StudyConfig, examples: Examples, source: str, **selecti
         **selection,
     )
     if study.data.task == "classification":
-        _refuse_unknown_labels(rows, examples, source)
+        _refuse_unknown_labels(rows, labels, source)
     by_column = not isinstance(chosen.output, str)
     return make_targets(
         study.data.task,
@@ -137,10 +149,12 @@ def make_grouping(study: StudyConfig, examples: Examples, base_model: BaseModel)
 def draw_plan(study: StudyConfig, grouping: Grouping) -> tuple[MaskDesign, MeasurementPlan]:
     """The masks of a study over given groups, and the fine-tunes that they ask for."""
     drawn = study.mask_design(grouping.keys)
-    return drawn, measurement_plan(drawn, seeds=study.training.seeds, heldout_seeds=study.masks.heldout_seeds)
+    # In the other lenses nothing is drawn but masks, and a second seed would measure the same again.
+    seeds = study.training.seeds if study.lens == "data" else "common"
+    return drawn, measurement_plan(drawn, seeds=seeds, heldout_seeds=study.masks.heldout_seeds)
 
 
-def value_function(folder: RunFolder) -> SubsetTraining:
+def value_function(folder: RunFolder) -> ValueFunction:
     """The value function of a prepared run, built once a thread: training puts adapters on its base model.
 
     Raises:
@@ -152,7 +166,7 @@ def value_function(folder: RunFolder) -> SubsetTraining:
     return _built.function  # type: ignore[no-any-return]
 
 
-def keep_value_function(folder: RunFolder, function: SubsetTraining) -> None:
+def keep_value_function(folder: RunFolder, function: ValueFunction) -> None:
     """Lets this thread's next `value_function` of the folder be one that is there already."""
     _built.function, _built.stamp = function, _stamp(folder)
 
@@ -166,14 +180,26 @@ def _stamp(folder: RunFolder) -> tuple[str, int]:
     return str(folder.directory.resolve()), folder.groups.stat().st_mtime_ns
 
 
-def _load_value_function(folder: RunFolder) -> SubsetTraining:
+def _load_value_function(folder: RunFolder) -> ValueFunction:
     study, manifest = folder.read_study(), folder.read_manifest()
+    if study.lens != "data":
+        from tasks.lens_inputs import lens_inputs
+
+        devices = accelerators(study)
+        found = lens_inputs(study, folder, claim_device(folder.directory, devices) if devices else None)
+        _require_unchanged(folder, manifest, found.hashes)
+        return found.function
     examples = load_examples(study)
     devices = accelerators(study)
     base_model = load_base_model(
         study, examples, claim_device(folder.directory, devices) if devices else None
     )
-    found = {"data": examples.content_hash, "model": base_model.fingerprint}
+    _require_unchanged(folder, manifest, {"data": examples.content_hash, "model": base_model.fingerprint})
+    grouping = Grouping.from_table(pq.read_table(folder.groups))
+    return build_value_function(study, examples, grouping, base_model, manifest["steps_per_epoch"])
+
+
+def _require_unchanged(folder: RunFolder, manifest: dict[str, Any], found: dict[str, str]) -> None:
     for what, fingerprint in found.items():
         if manifest["hashes"][what] != fingerprint:
             raise StoreError(
@@ -181,8 +207,6 @@ def _load_value_function(folder: RunFolder) -> SubsetTraining:
                 where=str(folder.directory),
                 instead="run the command again with --update",
             )
-    grouping = Grouping.from_table(pq.read_table(folder.groups))
-    return build_value_function(study, examples, grouping, base_model, manifest["steps_per_epoch"])
 
 
 def build_value_function(
@@ -211,8 +235,8 @@ def _column(rows: Examples, name: str | None, where: str) -> tuple[str, ...] | N
     return rows.columns[name]
 
 
-def _refuse_unknown_labels(rows: Examples, examples: Examples, source: str) -> None:
-    unknown = sorted(set(rows.outputs) - set(examples.labels))
+def _refuse_unknown_labels(rows: Examples, labels: Sequence[str], source: str) -> None:
+    unknown = sorted(set(rows.outputs) - set(labels))
     if unknown:
         raise TargetError(
             f"has the label {unknown[0]!r}, which no training example has",

@@ -11,7 +11,7 @@ from prefect.runtime import task_run
 from pydantic import BaseModel as Record
 
 from spex_data.masks import MeasurementPlan, mask_string
-from spex_data.value_functions import Measured, SubsetTraining
+from spex_data.value_functions import Measured, SubsetTraining, ValueFunction
 from spex_data.values import ValueRecords
 from tasks.design import Chunk, read_plan
 from tasks.inputs import use_threads, value_function
@@ -59,14 +59,17 @@ class SpanDone(Record, frozen=True):
 def _name() -> str:
     span = task_run.parameters["span"]
     trained = any(chunk.trained for chunk in span.chunks)
+    study = RunFolder(Path(task_run.parameters["directory"])).read_study()
     what = "fine-tune masks" if trained else "measure targets on kept adapters"
+    if study.lens != "data":
+        what = study.words.work
     return f"{what} {span.start}-{span.last} of {span.total}"
 
 
 @task(
-    name="fine-tune and evaluate",
+    name="measure masks",
     task_run_name=_name,
-    description="Fine-tune one LoRA adapter a mask, evaluate the targets on it, store the values.",
+    description="Measure the targets under each mask (lens data: on a LoRA adapter), store the values.",
     tags=["train"],
     **TASK_OPTIONS,
 )
@@ -99,7 +102,7 @@ def measure(directory: str, span: Span, deadline: float | None = None) -> SpanDo
                 rows += _rows(some, measured)
     kept = sum(len(chunk.kept) for chunk in span.chunks)
     get_run_logger().info(
-        "%d fine-tunes and %d adapters kept from before in %.1f s, %d failed",
+        "%d masks measured and %d adapters kept from before in %.1f s, %d failed",
         len(rows) - kept, kept, seconds, failed,
     )  # fmt: skip
     return SpanDone(rows=tuple(rows), done=done, failed=failed, started=started, seconds=seconds)
@@ -114,8 +117,11 @@ def _is_stored(folder: RunFolder, plan: MeasurementPlan, chunk: Chunk) -> bool:
 
 def _train(folder: RunFolder, plan: MeasurementPlan, chunk: Chunk, rows: list[int]) -> tuple[Measured, float]:
     """Fine-tunes some rows and remembers their values and adapters; also the seconds."""
-    size = folder.adapters_per_pass()
-    function = value_function(folder).with_pass_size(size).with_targets(chunk.columns)
+    function = value_function(folder)
+    size = folder.adapters_per_pass() if isinstance(function, SubsetTraining) else 0
+    if isinstance(function, SubsetTraining):
+        function = function.with_pass_size(size)
+    function = function.with_targets(chunk.columns)
     started = time.perf_counter()
     measured = function(plan.masks[rows], plan.seeds[rows])
     seconds = time.perf_counter() - started
@@ -140,7 +146,7 @@ def _measure_again(
 
 
 def _append(
-    folder: RunFolder, function: SubsetTraining, plan: MeasurementPlan, rows: list[int], measured: Measured
+    folder: RunFolder, function: ValueFunction, plan: MeasurementPlan, rows: list[int], measured: Measured
 ) -> None:
     """Remembers the values of some rows of the plan."""
     masks, seeds = plan.masks[rows], plan.seeds[rows]

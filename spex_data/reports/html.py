@@ -94,7 +94,7 @@ def render_report(
 ) -> str:
     """The text of report.html, with the arguments of `write_report`."""
     page = compose_page(document, judged=judged, group_texts=group_texts)
-    template = _environment().get_template("report.html.jinja")
+    template = environment().get_template("report.html.jinja")
     known = dict(enumerate(what_if or ()))
     shown = {
         part.number: known[part.number]
@@ -117,7 +117,7 @@ def render_report(
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """Every value is escaped, and a name that the template misspells is an error."""
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -152,6 +152,20 @@ def _picture(kind: str, file: Path, about: str, largest: str) -> Picture:
         "heldout": (
             f"Predicted against measured values of {about} on masks that nothing was learned from.",
             "Each point is a held-out mask; on the diagonal the prediction is right.",
+        ),
+        "text": (
+            f"The text with its units shaded, for {about}. Largest: {largest}. The tables hold the numbers.",
+            "Blue units raise the value, orange ones lower it. Solid arcs join units worth more together"
+            " than apart, dashed ones units worth less.",
+        ),
+        "grid": (
+            f"Components by layer and head, for {about}. Largest: {largest}. The tables hold the numbers.",
+            "Blue components raise the value, orange ones lower it. Solid lines join components worth more"
+            " together than apart, dashed ones components worth less.",
+        ),
+        "prune": (
+            "The value with so many components kept, by each rule. prune.json holds the numbers.",
+            "What is left with so many components kept: by the expansion, and by rules that need none.",
         ),
         "heatmap": (
             "Heat map of the mean effect of each group on each target. The targets' tables hold the numbers.",

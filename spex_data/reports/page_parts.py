@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from spex_data.masks.lenses import WORDS, LensWords
 from spex_data.reports.words import Belief
 
 
@@ -128,6 +129,7 @@ class Page:
         has_texts: Whether any text is shown.
         kinds: Kinds of pairs and what they mean.
         retrained: Whether anything was verified.
+        words: What the groups are called.
     """
 
     study: str
@@ -139,3 +141,4 @@ class Page:
     has_texts: bool
     kinds: Mapping[str, str]
     retrained: bool = False
+    words: LensWords = WORDS["data"]

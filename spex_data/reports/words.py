@@ -85,6 +85,8 @@ def belief(r2: float | None, noise_ceiling: float | None) -> Belief:
     level: Level = "yes" if reached >= 0.9 else "partly" if reached >= 0.5 else "weak" if r2 > 0 else "no"
     if noise_ceiling is None:
         return _belief(level, f"R2 {share(r2)} on held-out masks; noise ceiling unknown")
+    if noise_ceiling >= 1.0:
+        return _belief(level, f"R2 {share(r2)} on held-out masks, of 1: no seed noise")
     if r2 >= noise_ceiling:
         told = "as well as seed noise allows"
     else:
@@ -122,6 +124,8 @@ def summary(result: TargetResult, *, study_scale: float = 0.0) -> str:
 def verification(result: TargetResult) -> str:
     """How many of a target's interactions were retrained, and what came of it."""
     outcomes = Counter(one.verified for one in result.interactions)
+    if result.words.exact:
+        return "values are exact, and checked on the held-out masks"
     if set(outcomes) <= {NOT_TESTED}:
         return "not tested by retraining"
     return "retrained: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
@@ -216,7 +220,7 @@ def _alone(result: TargetResult) -> str:
     named = listed([f"{_name(one, 0)} ({signed(one.value)})" for one in mains[:3]])
     more = f", besides {len(mains) - 3} more" if len(mains) > 3 else ""
     verb = "matters" if len(mains) == 1 else "matter"
-    return f"No interaction stands out; of single groups {named} {verb} most{more}"
+    return f"No interaction stands out; of single {result.words.many} {named} {verb} most{more}"
 
 
 def _together(notable: Sequence[Effect], result: TargetResult) -> str:

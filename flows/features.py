@@ -12,6 +12,7 @@ from prefect import flow, tags
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled
 
+from flows.approval import wait_for_approval
 from flows.attribution import AttributionParameters, AttributionResult, deadline_of, execute
 from flows.execution import execution
 from flows.lenses import require_lens
@@ -20,6 +21,8 @@ from flows.run_names import named_by
 from flows.stopping import Stopped, result_of
 from spex_data.study import StudyConfig
 from spex_data.values import writer_lock
+from tasks.design import Design
+from tasks.lens_planning import plan_lens
 from tasks.run_folder import RunFolder
 from tasks.texts import Text, read_texts, report_texts, study_of_text
 from tasks.tracking import TrackedRun
@@ -54,10 +57,14 @@ def _texts(study: StudyConfig, directory: str, tracked: TrackedRun, *, update: b
     deadline = deadline_of(study)
     tell(Progress("reading texts, loading the model"))
     texts, results = read_texts(directory), []
+    if study.runner.approve:
+        missing = plan_lens(study, RunFolder(Path(directory)))["missing"]
+        asked = Design(n_masks=missing, n_heldout=0, total=missing, done=0, exhaustive=False, chunks=())
+        wait_for_approval(study, RunFolder(Path(directory)), asked)
     for text in texts:
         say(f"text {text.number + 1} of {len(texts)}: {text.name}")
-        asked = {"update": update, "deadline": deadline}
-        results.append(result_of(explain(text, directory, tracked, **asked, return_state=True)))
+        limits = {"update": update, "deadline": deadline}
+        results.append(result_of(explain(text, directory, tracked, **limits, return_state=True)))
     tell(Progress("writing the page of all texts"))
     report_texts(directory, tracked)
     return AttributionResult(

@@ -129,7 +129,8 @@ def rows_to_explain(study: StudyConfig, labels: Sequence[str]) -> Targets:
         )
     if study.targets_source == EMBEDDED:
         if study.lens == "features":
-            return load_targets(study, load_examples(study))
+            asked = load_targets(study, load_examples(study))
+            return asked if study.targets.rows is None else asked.select(study.targets.rows)
         # Means over rows need many of one output; the demo's questions are five of three.
         examples = load_examples(study)
         return make_targets(study.data.task, examples.inputs, examples.outputs, outputs=_one_output(study))

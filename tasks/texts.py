@@ -10,6 +10,7 @@ from prefect import task
 from pydantic import BaseModel as Record
 
 from spex_data.errors import SeveralErrors, SpexDataError
+from spex_data.evaluation import Targets
 from spex_data.reports import read_document, read_results, save_figure
 from spex_data.reports.text_figure import text_figure
 from spex_data.reports.texts_page import TextEntry, write_texts_page
@@ -62,19 +63,10 @@ def read_texts(directory: str) -> tuple[Text, ...]:
     targets = rows_to_explain(study, base.labels)
     texts, errors = [], []
     for number in range(len(targets)):
-        below = RunFolder(folder.directory / TEXTS / f"{number:03d}")
-        one = Text(
-            number=number,
-            name=targets.names[number],
-            folder=str(below.directory),
-            text=targets.inputs[number],
-            answer=targets.answers[number],
-            foil=targets.foils[number],
-            output=targets.outputs[number],
-        )
+        one = text_of(targets, number, folder)
         texts.append(one)
         try:
-            lens_inputs(study_of_text(study, one), below)
+            lens_inputs(study_of_text(study, one), RunFolder(Path(one.folder)))
         except SpexDataError as error:
             where = f"text {number} ({targets.names[number]}), {error.where}"
             errors.append(type(error)(error.what, where=where, instead=error.instead))
@@ -97,8 +89,21 @@ def read_texts(directory: str) -> tuple[Text, ...]:
     return tuple(texts)
 
 
+def text_of(targets: Targets, number: int, folder: RunFolder) -> Text:
+    """One of the texts of a study in a folder."""
+    return Text(
+        number=number,
+        name=targets.names[number],
+        folder=str(folder.directory / TEXTS / f"{number:03d}"),
+        text=targets.inputs[number],
+        answer=targets.answers[number],
+        foil=targets.foils[number],
+        output=targets.outputs[number],
+    )
+
+
 def study_of_text(study: StudyConfig, text: Text) -> StudyConfig:
-    """The study of one text: the same, with the text in it; the limit of time is that of all texts."""
+    """The study of one text: the same, with the text in it; time and approval are limited for all at once."""
     mapping = study.as_mapping()
     asked = {"text": text.text, "answer": text.answer, "foil": text.foil}
     return parse_study(
@@ -107,7 +112,7 @@ def study_of_text(study: StudyConfig, text: Text) -> StudyConfig:
             "name": f"{study.name[:96]}-{text.number:03d}",
             "features": {**mapping["features"], **asked},
             "targets": {"output": text.output},
-            "runner": {**mapping["runner"], "max_hours": None},
+            "runner": {**mapping["runner"], "max_hours": None, "approve": False},
         }
     )
 

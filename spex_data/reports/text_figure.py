@@ -21,7 +21,7 @@ MOST_ARCS = 8
 """Interactions drawn; tables hold all."""
 _WIDTH, _SIZE, _LINE, _PAD = 8.4, 12.0, 0.42, 0.055
 """Inches of a line of text, points of its letters, inches from line to line and around a unit."""
-_LONGEST = 60
+_LONGEST = 24
 """Lines of text drawn at most."""
 
 
@@ -54,10 +54,9 @@ def text_figure(
     with house_style():
         places, lines, shown = _laid_out(pieces)
         arcs = _arcs(result, places)
-        above = 0.55 + 0.16 * (len(arcs) > 0) * 2
-        height = above + lines * _line_height(arcs) + 0.55
-        figure, axes = blank_figure(_WIDTH + 0.4, height)
-        axes.set(xlim=(-0.1, _WIDTH + 0.1), ylim=(-(height - above), above))
+        above, below = 0.75 if arcs else 0.25, (lines - 1) * _line_height(arcs) + 0.25
+        figure, axes = blank_figure(_WIDTH + 0.4, above + below + 0.4)
+        axes.set(xlim=(-0.1, _WIDTH + 0.1), ylim=(-below, above))
         axes.axis("off")
         scale = max((abs(one.value) for one in result.mains), default=0.0) or 1.0
         for piece, place in zip(pieces[:shown], places, strict=False):

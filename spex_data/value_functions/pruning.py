@@ -8,13 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spex_data.spectra import FourierExpansion, optimise
+from spex_data.spectra import FourierExpansion, best_subset
 from spex_data.value_functions.protocol import ValueFunction
-
-MOST_TERMS = 300
-"""Largest terms of an expansion that the integer programme is of."""
-SECONDS = 20.0
-"""For the integer programme of one size; the best subset so far is taken then."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +21,7 @@ class Candidate:
         rule: "expansion", "single effects", "magnitude" or "random".
         mask: bool[n_groups].
         predicted: The expansion's value of it.
-        proven: Whether no subset of this size has a larger one, of the terms that were optimised; None for
-            other rules.
+        proven: Whether no subset of this size has a larger one; None for other rules.
     """
 
     kept: int
@@ -37,24 +31,6 @@ class Candidate:
     proven: bool | None = None
 
 
-def largest_terms(expansion: FourierExpansion, most: int = MOST_TERMS) -> FourierExpansion:
-    """The expansion's constant, its single groups, and its largest other terms.
-
-    Args:
-        expansion: Of one target.
-        most: Terms kept at most, those of no or one group not counted.
-    """
-    sizes = np.array([len(term) for term in expansion.terms])
-    order = np.argsort(-np.abs(expansion.coefficients), kind="stable")
-    joint = [int(place) for place in order if sizes[place] > 1][:most]
-    kept = sorted([*np.flatnonzero(sizes <= 1).tolist(), *joint])
-    return FourierExpansion(
-        expansion.n_groups,
-        tuple(expansion.terms[place] for place in kept),
-        expansion.coefficients[kept],
-    )
-
-
 def pruning_candidates(
     expansion: FourierExpansion,
     sizes: Sequence[int],
@@ -62,12 +38,11 @@ def pruning_candidates(
     draws: int,
     seed: int,
     magnitudes: NDArray[np.float64] | None = None,
-    seconds: float = SECONDS,
+    seconds: float = 20.0,
 ) -> list[Candidate]:
     """What to keep, by every rule.
 
-    "expansion" solves max f(S) over |S| = k as an integer programme over the largest terms, and then swaps
-    one group at a time as long as the whole expansion gains; "single effects" keeps the k groups with the
+    "expansion" is `best_subset`; "single effects" keeps the k groups with the
     largest mean effects; "magnitude" those with the largest weights; "random" draws.
 
     Args:
@@ -81,15 +56,14 @@ def pruning_candidates(
     Raises:
         DecodingError: A size that no subset has.
     """
-    n, few = expansion.n_groups, largest_terms(expansion)
+    n = expansion.n_groups
     singles = np.array([-2.0 * float(expansion.coefficient((group,))) for group in range(n)])
     candidates: list[Candidate] = []
     for size in sizes:
         drawn = np.random.default_rng([seed, size])
-        best = optimise(few, least=size, most=size, seconds=seconds)
-        swapped = _swapped(expansion, best.mask)
-        proven = best.proven and bool((swapped == best.mask).all())
-        found = [("expansion", swapped, proven), ("single effects", _top(singles, size), None)]
+        best = best_subset(expansion, least=size, most=size, seconds=seconds)
+        found: list[tuple[str, NDArray[np.bool_], bool | None]]
+        found = [("expansion", best.mask, best.proven), ("single effects", _top(singles, size), None)]
         if magnitudes is not None:
             found.append(("magnitude", _top(magnitudes, size), None))
         found += [("random", _top(drawn.random(n), size), None) for _ in range(draws)]
@@ -115,21 +89,3 @@ def _top(scores: NDArray[np.float64], size: int) -> NDArray[np.bool_]:
     mask = np.zeros(len(scores), dtype=np.bool_)
     mask[np.argsort(-scores, kind="stable")[:size]] = True
     return mask
-
-
-def _swapped(expansion: FourierExpansion, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A mask of the same size that no swap of two groups improves."""
-    best, value = mask.copy(), float(expansion.evaluate(mask[None])[0])
-    while True:
-        ins, outs = np.flatnonzero(~best), np.flatnonzero(best)
-        if not len(ins) or not len(outs):
-            return best
-        tried = np.repeat(best[None], len(ins) * len(outs), axis=0)
-        rows = np.arange(len(tried))
-        tried[rows, np.repeat(ins, len(outs))] = True
-        tried[rows, np.tile(outs, len(ins))] = False
-        values = expansion.evaluate(tried)
-        place = int(np.argmax(values))
-        if values[place] <= value + 1e-12:
-            return best
-        best, value = tried[place], float(values[place])

@@ -3,7 +3,8 @@
     python benchmarks/decoding.py --games FOLDER [--planted] [--costs] [--quick] [--json FILE]
 
 FOLDER holds `.npz` files with the value of every mask. Each method gets the same masks, in one process and on
-one thread; a method that fails scores as the mean of the values. `pip install -e ".[peers]"` adds the peers.
+one thread; a method that fails scores as the mean of the values. FILE is written after every case, and an
+interrupt prints the tables of what was done. `pip install -e ".[peers]"` adds the peers.
 """
 
 from __future__ import annotations
@@ -13,33 +14,23 @@ import os
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 import argparse
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
+import signal
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from types import FrameType
 
 from decoding_costs import costs
 from decoding_games import Case, cells, planted, tables
-from decoding_outcomes import Outcome, outcome
+from decoding_outcomes import outcome
 from decoding_peers import PEERS, Peer
-from decoding_tables import beside, cost_table, summary
+from decoding_record import Record
 from rich.console import Console
 
 from spex_data.decoding import NAMES
 
 METHODS = tuple(name for name in NAMES if name != "spex")
 """Those that decode any masks; for spex see benchmarks/spex.py."""
-
-
-def versions(names: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def arguments() -> argparse.Namespace:
@@ -68,32 +59,25 @@ def main() -> None:
     if options.planted or not (options.games or options.costs):
         sources["Planted games"] = (planted(*cell, seed=options.seed) for cell in cells(options.quick))
     step = options.every * (5 if options.quick else 1)
-    outcomes: list[Outcome] = []
-    for title, cases in sources.items():
-        found = []
-        for number, case in enumerate(cases):
-            if number % step == 0:
-                found += [outcome(case, method, peer) for method, peer in ways.items()]
-        lora = [each for each in found if each.family == "lora"]
-        rest = [each for each in found if each.family != "lora"]
-        for part, name in ((rest, title), (lora, "LoRA games")):
-            if part:
-                console.print(summary(part, list(ways), name))
-                for peer in (name for name in ways if name in peers):
-                    console.print(beside(part, list(ways), peer))
-        outcomes += found
-    spent = list(costs(ours, options.quick)) if options.costs else []
-    if spent:
-        console.print(cost_table(spent))
-    if options.json:
-        content = {
-            "versions": versions(("numpy", "scipy", "lightgbm", "scikit-learn", "shapiq", "spectralexplain")),
-            "seed": options.seed,
-            "outcomes": [asdict(each) for each in outcomes],
-            "costs": [asdict(each) for each in spent],
-        }
-        options.json.write_text(json.dumps(content, indent=2) + "\n")
+    record = Record(options.json, options.seed)
+    complete = False
+    try:
+        for title, cases in sources.items():
+            for case in islice(cases, 0, None, step):
+                record.add([outcome(case, method, peer) for method, peer in ways.items()], title)
+        for cost in costs(ours, options.quick) if options.costs else ():
+            record.add_cost(cost)
+        complete = True
+    except KeyboardInterrupt:
+        console.print("Interrupted: what follows is of the cases that were done.")
+    record.show(console, list(ways), list(peers))
+    record.write(complete)
+
+
+def interrupted(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, interrupted)
     main()

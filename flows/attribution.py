@@ -1,6 +1,6 @@
 """The main job: which groups of training examples interact in what a fine-tuned model predicts.
 
-prepare -> design -> fine-tune and evaluate, by chunk -> collect -> recover -> verify -> report
+prepare -> (design -> fine-tune and evaluate, by chunk -> collect, in rounds) -> recover -> verify -> report
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from prefect.states import Cancelled
 from prefect.utilities.annotations import quote
 from pydantic import BaseModel, Field
 
-from flows.approval import wait_for_approval
 from flows.execution import execution
 from flows.interrupts import raise_if_interrupted
 from flows.lenses import require_lens
 from flows.progress import Progress, say, tell
+from flows.rounds import measured_in_rounds
 from flows.run_names import named_by
 from flows.runners import task_runner, worker_resources
 from flows.stopping import Stopped, stopped, until
@@ -31,12 +31,12 @@ from spex_data.study import StudyConfig, load_study
 from spex_data.values import writer_lock
 from tasks.artifacts import progress_shown
 from tasks.comparison import compare, set_aside
-from tasks.design import Design, design
+from tasks.design import Design
 from tasks.layout import record_failed_span, record_span
 from tasks.measure import SpanDone, measure
 from tasks.prepare import prepare
 from tasks.prune import prune
-from tasks.recover import collect, recover
+from tasks.recover import recover
 from tasks.report import report
 from tasks.run_folder import RunFolder
 from tasks.spans import Span, spans
@@ -78,7 +78,8 @@ class AttributionResult(BaseModel, frozen=True):
         fine_tunes: Fine-tunes of the whole plan.
         reused: How many of them had been measured before.
         kept: How many of the others were measured on adapters kept from before.
-        failed: How many of them failed.
+        ended: Why a study in rounds has ended; None for another.
+        failed: How many of them failed, and of those of verification.
         cause: Why the first of these failed.
         passes: Adapters to a pass, as decided and after each time that memory ran out.
         mlflow_uri: Tracking URI, empty when tracking is off.
@@ -94,6 +95,7 @@ class AttributionResult(BaseModel, frozen=True):
     passes: tuple[int, ...]
     mlflow_uri: str
     mlflow_run_id: str | None
+    ended: str | None = None
 
 
 @flow(
@@ -158,14 +160,15 @@ def _stages(
     first = "reading data, making groups, loading the model"
     tell(Progress(first if study.lens == "data" else "loading the model, finding what to mask"))
     prepared = prepare(directory, tracked, update=update, extend=extend)
-    tell(Progress("drawing masks"))
-    planned = design(directory, prepared, tracked)
-    for line in planned.words:
-        say(line)
-    wait_for_approval(study, RunFolder(Path(directory)), planned)
-    failed = fine_tune_missing(study, directory, planned, tracked, deadline)
+    measured = measured_in_rounds(
+        study,
+        directory,
+        prepared,
+        tracked,
+        lambda planned: fine_tune_missing(study, directory, planned, tracked, deadline),
+    )
+    table = measured.table
     tell(Progress("recovering interactions"))
-    table = collect(directory, failed, tracked)
     recovery = recover(directory, table, tracked, study.decoding.method)
     recovery = verified(study, directory, recovery, tracked, deadline)
     if study.lens == "components":
@@ -174,15 +177,17 @@ def _stages(
     tell(Progress("writing the report"))
     report(directory, recovery, tracked)
     since = compare(directory, tracked)
+    checked = recovery.interactions.get("verification") or {"failed": 0, "cause": None}
     if since:
         say(since)
     return AttributionResult(
         directory=directory,
-        fine_tunes=planned.total,
-        reused=planned.done,
-        kept=planned.kept,
-        failed=len(table.failed()),
-        cause=next((cause for cause in table.causes if cause), None),
+        fine_tunes=measured.fine_tunes,
+        reused=measured.reused,
+        kept=measured.kept,
+        ended=measured.ended,
+        failed=len(table.failed()) + checked["failed"],
+        cause=next((cause for cause in table.causes if cause), checked["cause"]),
         passes=tuple(RunFolder(Path(directory)).read_manifest().get("adapters_per_pass_used", ())),
         mlflow_uri=tracked.uri,
         mlflow_run_id=tracked.run_id,
@@ -201,6 +206,8 @@ def fine_tune_missing(
         return 0
     runner = task_runner(study, len(planned.chunks))
     stage = fine_tune.with_options(**named_after(study), **({"task_runner": runner} if runner else {}))
+    if planned.title:
+        stage = stage.with_options(flow_run_name=planned.title)
     workers = n_workers(study, len(planned.chunks)) if runner else 0
     done, failed = stage(directory, planned, tracked, workers=workers, deadline=deadline)
     if done < planned.total:

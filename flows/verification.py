@@ -13,8 +13,11 @@ from flows.runners import task_runner
 from flows.stopping import stopped, until
 from spex_data.reports import Recovery
 from spex_data.study import StudyConfig
+from tasks.layout import record_failed_span, record_span
+from tasks.measure import SpanDone, measure
+from tasks.spans import Span, spans
 from tasks.tracking import TrackedRun
-from tasks.verify import Planned, Retraining, judge_verification, plan_verification, retrain
+from tasks.verify import Planned, judge_verification, plan_verification
 from tasks.workers import n_workers
 
 
@@ -97,16 +100,21 @@ def verify(
     done, failed = planned.done, 0
     tell(Progress("verifying", done, planned.total))
 
-    def begin(chunk: Retraining) -> tuple[Retraining, Any]:
-        return chunk, retrain.submit(directory, chunk, tracked) if workers else None
+    def begin(span: Span) -> tuple[Span, Any]:
+        return span, measure.submit(directory, span, deadline) if workers else None
 
-    def first(begun: list[Any]) -> tuple[Any, tuple[int, int]]:
-        if not workers:
-            return begun[0], retrain(directory, begun[0][0], tracked)
-        future = next(iter(as_completed([future for _, future in begun])))
-        return next(one for one in begun if one[1] is future), future.result()
+    def first(begun: list[Any]) -> tuple[Any, tuple[Span, SpanDone]]:
+        future = next(iter(as_completed([future for _, future in begun]))) if workers else None
+        one = next(one for one in begun if one[1] is future)
+        try:
+            return one, (one[0], future.result() if future else measure(directory, one[0], deadline))
+        except Exception as error:
+            record_failed_span(tracked, one[0], error)
+            raise
 
-    for rows, bad in until(deadline, planned.chunks, begin, first, at_once=max(1, workers)):
-        done, failed = done + rows, failed + bad
+    todo = spans(planned.chunks, workers)
+    for span, measured in until(deadline, todo, begin, first, at_once=max(1, workers)):
+        done, failed = done + measured.done, failed + measured.failed
+        record_span(tracked, span, measured, so_far=done, failed=failed)
         tell(Progress("verifying", done, planned.total, failed))
     return done, failed

@@ -11,6 +11,7 @@ from spex_data.errors import StoreError
 from spex_data.groups import Grouping
 from spex_data.reports import Recovery, read_document, recover_values, with_verdicts
 from spex_data.values import read_value_table
+from tasks.masks_so_far import design_so_far
 from tasks.run_folder import RunFolder, require_one_text
 
 MAX_ORDER = 3
@@ -48,7 +49,7 @@ def recover_from(source: Path, *, method: str | None, max_order: int | None, top
         group_names=grouping.names,
         method=method or study.decoding.method,
         max_order=max_order or study.decoding.max_order,
-        distribution=study.mask_design(grouping.keys),
+        distribution=design_so_far(folder, study, grouping),
         seed=study.seed,
         top=top,
         fdr=study.decoding.fdr,

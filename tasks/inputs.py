@@ -19,6 +19,8 @@ from tasks.run_folder import RunFolder
 from tasks.workers import accelerators, claim_device
 
 EMBEDDED = "embedded"
+VERIFY, FILTERED = "verify", "verify-filtered"
+"""Roles of what is retrained, by the study's own schedule and by the filtered one."""
 
 if TYPE_CHECKING:
     from spex_data.models import BaseModel
@@ -147,11 +149,16 @@ def make_grouping(study: StudyConfig, examples: Examples, base_model: BaseModel)
 
 
 def draw_plan(study: StudyConfig, grouping: Grouping) -> tuple[MaskDesign, MeasurementPlan]:
-    """The masks of a study over given groups, and the fine-tunes that they ask for."""
+    """The masks of a study over given groups up to its budget, and the fine-tunes that they ask for."""
     drawn = study.mask_design(grouping.keys)
+    return drawn, plan_of(study, drawn)
+
+
+def plan_of(study: StudyConfig, drawn: MaskDesign) -> MeasurementPlan:
+    """What some masks ask for in a study: a fine-tune each, or a pass or a few."""
     # In the other lenses nothing is drawn but masks, and a second seed would measure the same again.
     seeds = study.training.seeds if study.lens == "data" else "common"
-    return drawn, measurement_plan(drawn, seeds=seeds, heldout_seeds=study.masks.heldout_seeds)
+    return measurement_plan(drawn, seeds=seeds, heldout_seeds=study.masks.heldout_seeds)
 
 
 def value_function(folder: RunFolder) -> ValueFunction:
@@ -164,6 +171,19 @@ def value_function(folder: RunFolder) -> ValueFunction:
         with _one_loads_at_a_time:
             keep_value_function(folder, _load_value_function(folder))
     return _built.function  # type: ignore[no-any-return]
+
+
+def role_function(folder: RunFolder, role: str) -> Any:
+    """What rows of a role are measured by: what is retrained on all scales, some of it by another schedule.
+
+    Args:
+        folder: A run folder that is prepared.
+        role: As in `MeasurementPlan.roles`.
+    """
+    function: Any = value_function(folder)
+    if role not in (VERIFY, FILTERED):
+        return function
+    return function.on_scales().with_schedule("filtered") if role == FILTERED else function.on_scales()
 
 
 def keep_value_function(folder: RunFolder, function: ValueFunction) -> None:

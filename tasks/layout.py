@@ -36,6 +36,8 @@ def record_span(run: TrackedRun, span: Span, done: SpanDone, *, so_far: int, fai
     values = [(row.row, row.value) for row in done.rows]
     kind = "fine_tune" if run.lens == "data" else "mask"
     a_fine_tune = done.seconds / max(1, len(done.rows))
+    # Rows of another plan have numbers of their own, so their curves have names of their own.
+    prefix = "" if span.stage == "fine-tune" else f"{span.stage}."
     closed_child(
         run,
         span.name,
@@ -48,11 +50,11 @@ def record_span(run: TrackedRun, span: Span, done: SpanDone, *, so_far: int, fai
     log_curves(
         run,
         {
-            "loss.mean": [(span.last, _mean(losses))],
-            "value.mean": [(span.last, _mean(values))],
-            f"seconds_per_{kind}": [(span.last, a_fine_tune)],
-            f"{kind}s": [(so_far, float(so_far))],
-            f"{kind}s.failed": [(so_far, float(failed))],
+            f"{prefix}loss.mean": [(span.last, _mean(losses))],
+            f"{prefix}value.mean": [(span.last, _mean(values))],
+            f"{prefix}seconds_per_{kind}": [(span.last, a_fine_tune)],
+            f"{prefix}{kind}s": [(so_far, float(so_far))],
+            f"{prefix}{kind}s.failed": [(so_far, float(failed))],
         },
     )
 
@@ -88,7 +90,7 @@ def record_effects(run: TrackedRun, document: Mapping[str, Any]) -> None:
 
 def _tags(span: Span, lens: str) -> dict[str, str]:
     return {
-        "spex.stage": "fine-tune" if lens == "data" else words_of(lens).doing,
+        "spex.stage": span.stage if lens == "data" else words_of(lens).doing,
         "spex.chunks": f"{span.chunks[0].index}-{span.chunks[-1].index}",
         "spex.fine_tunes" if lens == "data" else "spex.masks": str(span.missing),
     }

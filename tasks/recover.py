@@ -13,6 +13,7 @@ from spex_data.reports import Recovery, recover_values, write_document
 from spex_data.values import ValueTable, write_value_table
 from tasks.design import read_plan
 from tasks.inputs import value_function
+from tasks.masks_so_far import design_so_far
 from tasks.retries import TASK_OPTIONS
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, child_run, log_curves, log_files, log_params
@@ -82,7 +83,7 @@ def recover(directory: str, table: ValueTable, tracked: TrackedRun, method: str)
             group_names=grouping.names,
             method=method,
             max_order=study.decoding.max_order,
-            distribution=study.mask_design(grouping.keys),
+            distribution=design_so_far(folder, study, grouping),
             seed=study.seed,
             top=study.report.top,
             fdr=study.decoding.fdr,

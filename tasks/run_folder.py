@@ -21,8 +21,8 @@ from spex_data.study import StudyConfig, config_differences, dump_study, load_st
 from spex_data.values import ValueStore, write_whole
 
 FORMAT = 1
-STAGES_THAT_MAY_DIFFER = ("decoding", "verify", "runner", "tracking", "report")
-"""Sections of a study that change no value: a run goes on with other ones without being asked twice."""
+STAGES_THAT_MAY_DIFFER = ("decoding", "verify", "runner", "tracking", "report", "masks.until")
+"""What of a study changes no value: a run goes on with other settings without being asked twice."""
 _VERSIONS = (
     "spex-data",
     "torch",
@@ -66,6 +66,11 @@ class RunFolder:
     def masks(self) -> Path:
         """The measurement plan: mask, role, seed."""
         return self.directory / "masks.parquet"
+
+    @property
+    def rounds(self) -> Path:
+        """What was known after each round, of a study in rounds."""
+        return self.directory / "rounds.json"
 
     @property
     def values(self) -> Path:

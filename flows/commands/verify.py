@@ -40,3 +40,10 @@ def verify(run_dir: str, groups: str, target: str | None, json_wanted: bool) -> 
         click.echo(as_json(document), nl=False)
     else:
         print_verdicts(console, document)
+    if document["failed"]:
+        console.print(
+            f"{document['failed']} fine-tunes failed, the first because {document['cause']}",
+            markup=False,
+            highlight=False,
+        )
+        raise SystemExit(1)

@@ -28,6 +28,7 @@ class Problem:
         noise: float64[m, t], noise variance of each of `values`, from rows of the same mask; None with fewer
             than 10 rows to tell it from.
         code: What the masks are the masks of, if their design says so.
+        lawful: bool[m], which masks are draws from the distribution; None for all.
     """
 
     masks: NDArray[np.bool_]
@@ -38,6 +39,7 @@ class Problem:
     single: bool
     noise: NDArray[np.float64] | None = None
     code: CodedDesign | None = None
+    lawful: NDArray[np.bool_] | None = None
 
     @property
     def n_groups(self) -> int:
@@ -89,7 +91,16 @@ def checked_problem(
     repeats = counts[np.argsort(first)]
     noise = _noise(table, means[place[inverse.reshape(-1)]], repeats)
     code = design.code if isinstance(design, MaskDesign) else None
-    return Problem(different, means, distribution, labels, len(rows), single, noise, code)
+    lawful = _lawful(design, different) if isinstance(design, MaskDesign) else None
+    return Problem(different, means, distribution, labels, len(rows), single, noise, code, lawful)
+
+
+def _lawful(design: MaskDesign, masks: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """Which masks their design does not name as chosen; None where it names none."""
+    if design.lawful is None or design.lawful.all():
+        return None
+    chosen = {row.tobytes() for row in np.packbits(design.training[~design.lawful], axis=1)}
+    return np.array([row.tobytes() not in chosen for row in np.packbits(masks, axis=1)], dtype=np.bool_)
 
 
 def _checked_values(values: ArrayLike, n_rows: int) -> tuple[NDArray[np.float64], bool]:

@@ -127,6 +127,7 @@ class CheckingDecoder:
             # masks of a code hang together, and errors of estimates made from them are not known
             None if problem.code else problem.values,
             problem.noise,
+            problem.lawful,
         )
 
     def _fitted(self, problem: Problem) -> list[TargetFit]:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spex_data.reports.html import environment
 from spex_data.reports.labels import inert, share
 from spex_data.reports.results import TargetResult
+from spex_data.reports.templates import filled
 from spex_data.reports.words import belief, summary
 from spex_data.values import write_whole
 
@@ -55,15 +55,12 @@ def write_texts_page(
     """
     known = [one.r2 for one in entries if one.r2 is not None]
     mean = f"; mean R² {share(sum(known) / len(known))} on held-out masks" if known else ""
-    text = (
-        environment()
-        .get_template("texts.html.jinja")
-        .render(
-            study=inert(study),
-            verdict=f"{len(entries)} texts{mean}.",
-            texts=[_shown(number, one) for number, one in enumerate(entries)],
-            method={inert(label): inert(told) for label, told in method.items()},
-        )
+    text = filled(
+        "texts",
+        study=inert(study),
+        verdict=f"{len(entries)} texts{mean}.",
+        texts=[_shown(number, one) for number, one in enumerate(entries)],
+        method={inert(label): inert(told) for label, told in method.items()},
     )
     write_whole(path, text.encode("utf-8", "replace"))
 

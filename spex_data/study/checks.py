@@ -16,7 +16,7 @@ from spex_data.study.lenses import (
     lens_conflicts,
     model_conflicts,
 )
-from spex_data.study.masks import MasksConfig
+from spex_data.study.mask_checks import coded_masks, interval_goal, rounds
 from spex_data.study.procedure import DecodingConfig, RunnerConfig
 from spex_data.study.sections import (
     EMBEDDED,
@@ -201,21 +201,6 @@ def _method(decoding: DecodingConfig) -> Iterator[ConfigError]:
         )
 
 
-def _coded_masks(masks: MasksConfig, decoding: DecodingConfig) -> Iterator[ConfigError]:
-    if masks.scheme == "spex" and masks.p != 0.5:
-        yield ConfigError(
-            f"is {masks.p}, and in coded masks half of the groups are present",
-            where="masks.p",
-            instead="write 0.5, or masks.scheme: bernoulli",
-        )
-    if decoding.method == "spex" and masks.scheme != "spex":
-        yield ConfigError(
-            f"is spex, which decodes coded masks, and masks.scheme is {masks.scheme}",
-            where="decoding.method",
-            instead="write masks.scheme: spex too, or another method such as proxyspex or auto",
-        )
-
-
 def _runner(runner: RunnerConfig) -> Iterator[ConfigError]:
     clusters = ("dask", "ray")
     for name, given in (("address", runner.address), ("gpus", runner.gpus)):
@@ -252,7 +237,18 @@ CHECKS = (
     Check(("model.source", "data.task"), _model),
     Check(("training.schedule", "training.steps_per_epoch"), _steps),
     Check(("decoding.method",), _method),
-    Check(("masks.scheme", "masks.p", "decoding.method"), _coded_masks),
+    Check(("masks.scheme", "masks.p", "decoding.method"), coded_masks),
+    Check(
+        (
+            "masks.until",
+            "masks.budget",
+            "masks.scheme",
+            "masks.first",
+            "masks.inherit",
+        ),
+        rounds,
+    ),
+    Check(("masks.until", "decoding.method"), interval_goal),
     Check(("runner.kind", "runner.address", "runner.gpus", "runner.workers"), _runner),
     Check(
         ("lens", "features", "components", "groups.by", "verify.enabled", "masks.heldout_seeds"),

@@ -194,7 +194,7 @@ class TestFaults:
         assert 4 < failed.sum() < 16
         assert all("the loss became nan in step" in cause for cause in table.causes if cause)
         np.testing.assert_array_equal(np.isnan(table.values[:, 0]), failed)
-        assert f"failed    {failed.sum()} of them, the first because the loss became nan in step" in out
+        assert f"failed    {failed.sum()} fine-tunes, the first because the loss became nan in step" in out
         assert "Traceback" not in out + err
 
     def test_memory_that_runs_out_is_said_written_down_and_reused(self, call, tmp_path, monkeypatch):

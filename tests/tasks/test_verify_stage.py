@@ -20,7 +20,7 @@ from tasks.recover import collect
 from tasks.run_folder import RunFolder
 from tasks.spans import spans
 from tasks.tracking import TrackedRun
-from tasks.verify import judge_verification, plan_verification, retrain
+from tasks.verify import judge_verification, plan_verification
 from tests.flows.conftest import study
 
 PAIR = (0, 1)
@@ -61,8 +61,8 @@ class TestStage:
             planned = plan_verification.fn(directory, recovery, tracked)
             assert planned.note is None
             assert planned.total <= 26
-            for chunk in planned.chunks:
-                retrain.fn(directory, chunk, tracked)
+            for span in spans(planned.chunks):
+                measure.fn(directory, span)
             again = plan_verification.fn(directory, recovery, tracked)
             verified = judge_verification.fn(directory, recovery, again, tracked)
         assert (again.done, again.chunks) == (planned.total, ())

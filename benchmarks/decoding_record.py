@@ -1,0 +1,77 @@
+"""What the decoding benchmark has measured so far, on disk after every case."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from decoding_costs import Cost
+from decoding_outcomes import Outcome
+from decoding_tables import beside, cost_table, summary
+from rich.console import Console
+
+_PACKAGES = ("numpy", "scipy", "lightgbm", "scikit-learn", "shapiq", "spectralexplain")
+
+
+@dataclass(frozen=True)
+class Record:
+    """Outcomes under the title of their source, and costs.
+
+    Attributes:
+        path: JSON file, written anew after every case; None for none.
+        seed: Of planted games, and of the masks of tables.
+    """
+
+    path: Path | None
+    seed: int
+    outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
+    costs: list[Cost] = field(default_factory=list)
+
+    def add(self, found: Sequence[Outcome], title: str) -> None:
+        """What all ways made of a case."""
+        self.outcomes.setdefault(title, []).extend(found)
+        self.write(complete=False)
+
+    def add_cost(self, cost: Cost) -> None:
+        self.costs.append(cost)
+        self.write(complete=False)
+
+    def write(self, complete: bool) -> None:
+        if self.path is None:
+            return
+        content = {
+            "versions": _versions(),
+            "seed": self.seed,
+            "complete": complete,
+            "outcomes": [asdict(each) for found in self.outcomes.values() for each in found],
+            "costs": [asdict(each) for each in self.costs],
+        }
+        partial = self.path.with_name(f"{self.path.name}.partial")
+        partial.write_text(json.dumps(content, indent=2) + "\n")
+        partial.replace(self.path)
+
+    def show(self, console: Console, ways: Sequence[str], peers: Sequence[str]) -> None:
+        """The tables; games of LoRA adapters in one of their own."""
+        for title, found in self.outcomes.items():
+            lora = [each for each in found if each.family == "lora"]
+            rest = [each for each in found if each.family != "lora"]
+            for part, name in ((rest, title), (lora, "LoRA games")):
+                if part:
+                    console.print(summary(part, ways, name))
+                    for peer in (way for way in ways if way in peers):
+                        console.print(beside(part, ways, peer))
+        if self.costs:
+            console.print(cost_table(self.costs))
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

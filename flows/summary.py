@@ -11,8 +11,8 @@ from rich.text import Text
 
 from spex_data.reports import interactions_table, planted_table, read_document, verdicts_table
 from spex_data.reports.labels import inert
+from spex_data.reports.prune_words import prune_words
 from tasks.planted import planted_rows
-from tasks.prune import prune_words
 from tasks.run_folder import RunFolder, texts_of
 
 if TYPE_CHECKING:

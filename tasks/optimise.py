@@ -15,7 +15,6 @@ from spex_data.masks.streams import seed_from
 from spex_data.reports import Recovery, write_document
 from spex_data.reports.results import read_results
 from spex_data.spectra import best_subset
-from spex_data.value_functions import SubsetTraining
 from spex_data.values import ValueRecords
 from tasks.inputs import use_threads, value_function
 from tasks.run_folder import RunFolder
@@ -103,6 +102,9 @@ def measure_subset(directory: str, document: dict[str, Any], *, target: int, see
 
 def _measured(folder: RunFolder, masks: NDArray[np.bool_], seeds: NDArray[np.int64]) -> NDArray[np.float64]:
     """float64[m, t], from the store where it has them."""
+    # Here, because whoever names a wrong target needs no torch.
+    from spex_data.value_functions import SubsetTraining
+
     function: Any = value_function(folder)
     if isinstance(function, SubsetTraining):
         function = function.with_pass_size(folder.adapters_per_pass())

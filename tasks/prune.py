@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from prefect import get_run_logger, task
 
 from spex_data.reports import Recovery, write_document
+from spex_data.reports.prune_words import prune_words
 from spex_data.spectra import FourierExpansion
-from spex_data.value_functions.magnitudes import component_magnitudes
-from spex_data.value_functions.pruning import Candidate, measured_candidates, pruning_candidates
 from tasks.artifacts import show_table
 from tasks.inputs import use_threads, value_function
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, log_curves, log_files
+
+if TYPE_CHECKING:
+    from spex_data.value_functions.pruning import Candidate
 
 RULES = ("expansion", "single effects", "magnitude")
 
@@ -35,6 +37,10 @@ def prune(directory: str, recovery: Recovery, tracked: TrackedRun) -> dict[str, 
         recovery: What was found; the first output decides.
         tracked: The MLflow run.
     """
+    # Here, because whoever only reads what came of it needs no torch.
+    from spex_data.value_functions.magnitudes import component_magnitudes
+    from spex_data.value_functions.pruning import measured_candidates, pruning_candidates
+
     folder = RunFolder(Path(directory))
     study = folder.read_study()
     use_threads(study.runner.threads)
@@ -77,19 +83,6 @@ def sizes_to_keep(asked: tuple[int, ...] | None, n: int) -> tuple[int, ...]:
 def first_target(recovery: Recovery) -> FourierExpansion:
     """What predicts the first target."""
     return recovery.decoded.fits[0].expansion
-
-
-def prune_words(document: dict[str, Any]) -> list[str]:
-    """What came of pruning, a line a size."""
-    lines = []
-    for one in document["sizes"]:
-        found, drawn = one["expansion"], one["random"]
-        lines.append(
-            f"keep {one['kept']} of {document['components']}: {document['output']} {found['value']:.4g}"
-            f" by the expansion; {one['magnitude']['value']:.4g} by magnitude, {drawn['best']:.4g} the best"
-            f" and {drawn['mean']:.4g} the mean of {drawn['draws']} random; {document['whole']:.4g} whole"
-        )
-    return lines
 
 
 def _size_entry(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
+from flows.cli import main
 from spex_data.values import read_value_table
 from tests.flows.conftest import study, write_study
 
@@ -30,6 +31,22 @@ def lens_study(path: Path, lens: str, **changes: object) -> str:
     kept = {key: value for key, value in study(**changes).items() if key != "groups"}
     path.write_text(json.dumps(kept))
     return str(path)
+
+
+@pytest.fixture
+def said(monkeypatch, capsys, tmp_path, environment):
+    """Runs a command that needs no server in this process; (exit code, what it said of errors)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPEX_DATA_CACHE", environment["SPEX_DATA_CACHE"])
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["spex-data", *words])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return int(stop.value.code or 0), " ".join(capsys.readouterr().err.split())
+
+    return run
 
 
 @pytest.fixture
@@ -92,18 +109,17 @@ class TestFeatures:
         "words",
         [
             ("recover", "RUN"),
-            ("extend", "RUN", "--masks", "20"),
             ("diff", "RUN", "RUN"),
             ("optimise", "RUN", "--keep", "2"),
         ],
         ids=lambda words: words[0],
     )
-    def test_a_command_about_one_text_says_how_to_name_it(self, call, tmp_path, words):
+    def test_a_command_about_one_text_says_how_to_name_it(self, said, tmp_path, words):
         run = tmp_path / "runs" / "words"
         (run / "texts" / "000").mkdir(parents=True)
         (run / "study.yaml").write_text(Path(lens_study(tmp_path / "w.json", "features")).read_text())
         (run / "texts.json").write_text('{"texts": [{"name": "a", "folder": "texts/000"}]}')
-        code, _, err = call(*(str(run) if word == "RUN" else word for word in words))
+        code, err = said(*(str(run) if word == "RUN" else word for word in words))
         assert code == 2
         assert "holds 1 texts, each a run of its own; name one of them, such as `spex-data" in err
 
@@ -173,16 +189,16 @@ class TestBadInput:
             ),
         ],
     )
-    def test_it_is_said_with_what_to_write_instead(self, call, tmp_path, lens, changes, message):
-        code, _, err = call("plan", lens_study(tmp_path / "s.json", lens, **changes))
-        assert (code, message in " ".join(err.split())) == (2, True), err
+    def test_it_is_said_with_what_to_write_instead(self, said, tmp_path, lens, changes, message):
+        code, err = said("plan", lens_study(tmp_path / "s.json", lens, **changes))
+        assert (code, message in err) == (2, True), err
 
-    def test_a_model_that_cannot_be_hooked_names_those_that_can(self, call, tmp_path, monkeypatch):
+    def test_a_model_that_cannot_be_hooked_names_those_that_can(self, said, tmp_path, monkeypatch):
         monkeypatch.setattr("spex_data.value_functions.component_sites._ATTENTION", re.compile("^x$"))
-        code, _, err = call("plan", lens_study(tmp_path / "s.json", "components"))
+        code, err = said("plan", lens_study(tmp_path / "s.json", "components"))
         assert code == 2
         assert "its components cannot be silenced" in err
-        assert "use one of BERT, RoBERTa, DistilBERT, GPT-2" in " ".join(err.split())
+        assert "use one of BERT, RoBERTa, DistilBERT, GPT-2" in err
 
     def test_several_texts_that_cannot_be_read_are_said_at_once(self, call, tmp_path):
         rows = [{"prompt": "Ordek", "completion": "red"}, {"prompt": "Ordek " * 40, "completion": "red"}]

@@ -20,10 +20,10 @@ from spex_data.reports import plan_markdown
 from spex_data.study import StudyConfig
 from tasks.artifacts import show_plan
 from tasks.design import Design
-from tasks.inputs import value_function
 from tasks.lens_planning import plan_lens, plan_words
 from tasks.planning import plan_costs
 from tasks.run_folder import RunFolder
+from tasks.value_function import value_function
 
 PATIENCE = 14 * 24 * 3600
 """Seconds that a plan waits for an answer."""

@@ -17,7 +17,7 @@ from spex_data.groups import Grouping
 from spex_data.masks import MaskDesign, MeasurementPlan, mask_string, masks_from_strings
 from spex_data.study import StudyConfig
 from spex_data.values import write_parquet
-from tasks.inputs import plan_of, value_function
+from tasks.inputs import plan_of
 from tasks.kept_adapters import find_kept
 from tasks.masks_so_far import design_of_next_round, design_so_far, study_rounds
 from tasks.prepare import Prepared
@@ -25,6 +25,7 @@ from tasks.retries import TASK_OPTIONS
 from tasks.reuse import Reuse, find_reuse, reuse_words, seconds_a_fine_tune
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, log_files
+from tasks.value_function import value_function
 
 PLAN = "masks.parquet"
 

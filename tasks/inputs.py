@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
-
 from spex_data.data import Examples, read_examples
-from spex_data.errors import ConfigError, StoreError, TargetError
+from spex_data.errors import ConfigError, TargetError
 from spex_data.evaluation import Targets, make_targets
 from spex_data.groups import Grouping, by_column, by_kmeans, by_list, by_shards, read_assignments
 from spex_data.masks import MaskDesign, MeasurementPlan, measurement_plan
 from spex_data.study import StudyConfig
-from tasks.run_folder import RunFolder
-from tasks.workers import accelerators, claim_device
 
 EMBEDDED = "embedded"
-VERIFY, FILTERED = "verify", "verify-filtered"
-"""Roles of what is retrained, by the study's own schedule and by the filtered one."""
 
 if TYPE_CHECKING:
     from spex_data.models import BaseModel
-    from spex_data.value_functions import SubsetTraining, ValueFunction
+    from spex_data.value_functions import SubsetTraining
 
 
 def use_threads(threads: int) -> None:
@@ -159,74 +152,6 @@ def plan_of(study: StudyConfig, drawn: MaskDesign) -> MeasurementPlan:
     # In the other lenses nothing is drawn but masks, and a second seed would measure the same again.
     seeds = study.training.seeds if study.lens == "data" else "common"
     return measurement_plan(drawn, seeds=seeds, heldout_seeds=study.masks.heldout_seeds)
-
-
-def value_function(folder: RunFolder) -> ValueFunction:
-    """The value function of a prepared run, built once a thread: training puts adapters on its base model.
-
-    Raises:
-        StoreError: The data or the model changed since the run was prepared.
-    """
-    if getattr(_built, "stamp", None) != _stamp(folder):
-        with _one_loads_at_a_time:
-            keep_value_function(folder, _load_value_function(folder))
-    return _built.function  # type: ignore[no-any-return]
-
-
-def role_function(folder: RunFolder, role: str) -> Any:
-    """What rows of a role are measured by: what is retrained on all scales, some of it by another schedule.
-
-    Args:
-        folder: A run folder that is prepared.
-        role: As in `MeasurementPlan.roles`.
-    """
-    function: Any = value_function(folder)
-    if role not in (VERIFY, FILTERED):
-        return function
-    return function.on_scales().with_schedule("filtered") if role == FILTERED else function.on_scales()
-
-
-def keep_value_function(folder: RunFolder, function: ValueFunction) -> None:
-    """Lets this thread's next `value_function` of the folder be one that is there already."""
-    _built.function, _built.stamp = function, _stamp(folder)
-
-
-_built = threading.local()
-_one_loads_at_a_time = threading.Lock()
-"""transformers fills a model under settings of the whole process."""
-
-
-def _stamp(folder: RunFolder) -> tuple[str, int]:
-    return str(folder.directory.resolve()), folder.groups.stat().st_mtime_ns
-
-
-def _load_value_function(folder: RunFolder) -> ValueFunction:
-    study, manifest = folder.read_study(), folder.read_manifest()
-    if study.lens != "data":
-        from tasks.lens_inputs import lens_inputs
-
-        devices = accelerators(study)
-        found = lens_inputs(study, folder, claim_device(folder.directory, devices) if devices else None)
-        _require_unchanged(folder, manifest, found.hashes)
-        return found.function
-    examples = load_examples(study)
-    devices = accelerators(study)
-    base_model = load_base_model(
-        study, examples, claim_device(folder.directory, devices) if devices else None
-    )
-    _require_unchanged(folder, manifest, {"data": examples.content_hash, "model": base_model.fingerprint})
-    grouping = Grouping.from_table(pq.read_table(folder.groups))
-    return build_value_function(study, examples, grouping, base_model, manifest["steps_per_epoch"])
-
-
-def _require_unchanged(folder: RunFolder, manifest: dict[str, Any], found: dict[str, str]) -> None:
-    for what, fingerprint in found.items():
-        if manifest["hashes"][what] != fingerprint:
-            raise StoreError(
-                f"the {what} changed while the run was going on",
-                where=str(folder.directory),
-                instead="run the command again with --update",
-            )
 
 
 def build_value_function(

@@ -15,13 +15,14 @@ from spex_data.masks import MeasurementPlan, mask_string
 from spex_data.value_functions import Measured, SubsetTraining, ValueFunction
 from spex_data.values import ValueRecords
 from tasks.design import Chunk, read_plan
-from tasks.inputs import role_function, use_threads, value_function
+from tasks.inputs import use_threads
 from tasks.kept_adapters import keep_adapters, measure_kept
 from tasks.pass_size import note_smaller_pass
 from tasks.retries import TASK_OPTIONS
 from tasks.reuse import note_seconds
 from tasks.run_folder import RunFolder
 from tasks.spans import Span
+from tasks.value_function import role_function, value_function
 from tasks.workers import end_with_parent
 
 

@@ -16,8 +16,9 @@ from spex_data.reports import Recovery, write_document
 from spex_data.reports.results import read_results
 from spex_data.spectra import best_subset
 from spex_data.values import ValueRecords
-from tasks.inputs import use_threads, value_function
+from tasks.inputs import use_threads
 from tasks.run_folder import RunFolder
+from tasks.value_function import value_function
 
 ROLE = "verify"
 

@@ -18,7 +18,6 @@ from spex_data.values import write_parquet
 from tasks.inputs import (
     build_value_function,
     draw_plan,
-    keep_value_function,
     load_base_model,
     load_examples,
     make_grouping,
@@ -29,6 +28,7 @@ from tasks.pass_size import decide_pass_size
 from tasks.retries import TASK_OPTIONS
 from tasks.run_folder import RunFolder, provenance
 from tasks.tracking import TrackedRun, log_dataset, log_files, log_params
+from tasks.value_function import keep_value_function
 
 
 class Prepared(Record, frozen=True):

@@ -13,9 +13,10 @@ from spex_data.reports import Recovery, write_document
 from spex_data.reports.prune_words import prune_words
 from spex_data.spectra import FourierExpansion
 from tasks.artifacts import show_table
-from tasks.inputs import use_threads, value_function
+from tasks.inputs import use_threads
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, log_curves, log_files
+from tasks.value_function import value_function
 
 if TYPE_CHECKING:
     from spex_data.value_functions.pruning import Candidate

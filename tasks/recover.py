@@ -12,11 +12,11 @@ from spex_data.groups import Grouping
 from spex_data.reports import Recovery, recover_values, write_document
 from spex_data.values import ValueTable, write_value_table
 from tasks.design import read_plan
-from tasks.inputs import value_function
 from tasks.masks_so_far import design_so_far
 from tasks.retries import TASK_OPTIONS
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, child_run, log_curves, log_files, log_params
+from tasks.value_function import value_function
 
 
 @task(

@@ -19,9 +19,10 @@ NEAR = 0.9
 
 
 def scores_table(kind: str, rows: Rows) -> Table:
-    """Every method at every budget: means over studies, with Student's interval."""
+    """Every method at every budget: means over studies (of one, over its targets) with Student's interval."""
     studies = len({row["study"] for row in rows})
-    table = Table(title=f"{kind}: {studies} studies, mean ± half of Student's 90% interval over them")
+    over = "them" if studies > 1 else "its targets"
+    table = Table(title=f"{kind}: {studies} studies, mean ± half of Student's 90% interval over {over}")
     names = ("budget", "method", "R2", "ceiling", "LDS", "recall", "precision", "pairs", "harm", "CPU s")
     for name in names:
         table.add_column(name, justify="left" if name == "method" else "right")
@@ -30,7 +31,7 @@ def scores_table(kind: str, rows: Rows) -> Table:
             mine = [row for row in rows if (row["budget"], row["method"]) == (budget, method)]
             if mine:
                 cells = [
-                    shown([_mean(row[key]) for row in mine])
+                    shown([_mean(row[key]) for row in mine] if studies > 1 else _values(mine[0][key]))
                     for key in ("r2", "ceiling", "lds", "recall", "precision", "pairs", "harm", "seconds")
                 ]
                 table.add_row(str(budget), method, *cells)
@@ -97,15 +98,20 @@ def student_half(values: Sequence[float]) -> float:
 def shown(values: Sequence[float | None]) -> str:
     """A mean with its interval."""
     known = [value for value in values if value is not None]
-    return f"{statistics.mean(known):.2f}±{student_half(known):.2f}" if known else "-"
+    if not known:
+        return "-"
+    half = f"±{student_half(known):.2f}" if len(known) > 1 else ""
+    return f"{statistics.mean(known):.2f}{half}"
 
 
 def _mean(value: Any) -> float | None:
     """Of a list over targets; what is one number already stays."""
-    if not isinstance(value, list):
-        return None if value is None else float(value)
-    known = [one for one in value if one is not None]
+    known = [one for one in _values(value) if one is not None]
     return statistics.mean(known) if known else None
+
+
+def _values(value: Any) -> list[float | None]:
+    return value if isinstance(value, list) else [value]
 
 
 def _needed(rows: Rows) -> list[float]:

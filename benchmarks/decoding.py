@@ -3,8 +3,9 @@
     python benchmarks/decoding.py --games FOLDER [--planted] [--costs] [--quick] [--json FILE]
 
 FOLDER holds `.npz` files with the value of every mask. Each method gets the same masks, in one process and on
-one thread; a method that fails scores as the mean of the values. FILE is written after every case, and an
-interrupt prints the tables of what was done. `pip install -e ".[peers]"` adds the peers.
+one thread; a method that fails scores as the mean of the values. FILE is written after every case, an
+interrupt prints the tables of what was done, and --resume goes on from FILE. `pip install -e ".[peers]"`
+adds the peers.
 """
 
 from __future__ import annotations
@@ -43,7 +44,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of planted games, and of the masks of tables")
     parser.add_argument("--every", type=int, default=1, metavar="K", help="only every K-th case")
     parser.add_argument("--quick", action="store_true", help="alpha 2 alone, every fifth case, small costs")
+    parser.add_argument(
+        "--limit",
+        type=float,
+        default=300.0,
+        metavar="S",
+        help="CPU seconds for each size of --costs",
+    )
     parser.add_argument("--json", metavar="FILE", type=Path)
+    parser.add_argument("--resume", action="store_true", help="do not do again what FILE holds")
     return parser.parse_args()
 
 
@@ -59,14 +68,16 @@ def main() -> None:
     if options.planted or not (options.games or options.costs):
         sources["Planted games"] = (planted(*cell, seed=options.seed) for cell in cells(options.quick))
     step = options.every * (5 if options.quick else 1)
-    record = Record(options.json, options.seed)
+    record = (Record.resumed if options.resume else Record)(options.json, options.seed)
     complete = False
     try:
         for title, cases in sources.items():
             for case in islice(cases, 0, None, step):
-                record.add([outcome(case, method, peer) for method, peer in ways.items()], title)
-        for cost in costs(ours, options.quick) if options.costs else ():
-            record.add_cost(cost)
+                left = {name: peer for name, peer in ways.items() if not record.has(title, case, name)}
+                record.add([outcome(case, name, peer) for name, peer in left.items()], title)
+        if options.costs:
+            for cost in costs(ours, options.quick, options.limit, tuple(record.costs)):
+                record.add_cost(cost)
         complete = True
     except KeyboardInterrupt:
         console.print("Interrupted: what follows is of the cases that were done.")

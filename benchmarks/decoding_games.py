@@ -108,10 +108,16 @@ SETTINGS = (
 
 
 def cells(quick: bool) -> Iterator[tuple[str, int, int, float, float]]:
-    """(family, n, masks a group, SNR, p) of the 60 planted games; quick: those of 16 and 32 groups."""
-    for family, (n, per_group, snr, p) in product(FAMILIES, SETTINGS):
-        if n <= 32 or not quick:
-            yield family, n, per_group, snr, p
+    """(family, n, masks a group, SNR, p) of the 60 planted games; quick: those of 16 and 32 groups.
+
+    Every family in turn, the fewest groups first, so that a run cut short has all families; each setting
+    begins with another family, so that of every fifth game one is of each.
+    """
+    for place, (n, per_group, snr, p) in enumerate(SETTINGS):
+        first = place % len(FAMILIES)
+        for family in (*FAMILIES[first:], *FAMILIES[:first]):
+            if n <= 32 or not quick:
+                yield family, n, per_group, snr, p
 
 
 def planted(family: str, n: int, per_group: int, snr: float, p: float, seed: int = 0) -> Case:

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from decoding_costs import Cost
+from decoding_games import Case
 from decoding_outcomes import Outcome
 from decoding_tables import beside, cost_table, summary
 from rich.console import Console
@@ -30,13 +31,32 @@ class Record:
     outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
     costs: list[Cost] = field(default_factory=list)
 
+    @classmethod
+    def resumed(cls, path: Path | None, seed: int) -> Record:
+        """What a file holds; nothing if there is none, or if it is of another seed."""
+        record = cls(path, seed)
+        if path is None or not path.is_file():
+            return record
+        content = json.loads(path.read_text())
+        if content["seed"] == seed:
+            for each in content["outcomes"]:
+                record.outcomes.setdefault(each.pop("source"), []).append(Outcome(**each))
+            record.costs.extend(Cost(**each) for each in content["costs"])
+        return record
+
+    def has(self, title: str, case: Case, method: str) -> bool:
+        """Whether a method has done a case."""
+        found = (case.name, case.setting, method)
+        return any((one.case, one.setting, one.method) == found for one in self.outcomes.get(title, ()))
+
     def add(self, found: Sequence[Outcome], title: str) -> None:
-        """What all ways made of a case."""
+        """What some methods made of a case."""
         self.outcomes.setdefault(title, []).extend(found)
         self.write(complete=False)
 
     def add_cost(self, cost: Cost) -> None:
-        self.costs.append(cost)
+        """In place of one at the same size that had less time."""
+        self.costs[:] = [*(each for each in self.costs if each.cell != cost.cell), cost]
         self.write(complete=False)
 
     def write(self, complete: bool) -> None:
@@ -46,7 +66,9 @@ class Record:
             "versions": _versions(),
             "seed": self.seed,
             "complete": complete,
-            "outcomes": [asdict(each) for found in self.outcomes.values() for each in found],
+            "outcomes": [
+                {"source": title, **asdict(each)} for title, found in self.outcomes.items() for each in found
+            ],
             "costs": [asdict(each) for each in self.costs],
         }
         partial = self.path.with_name(f"{self.path.name}.partial")

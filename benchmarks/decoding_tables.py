@@ -102,12 +102,15 @@ def beside(outcomes: Sequence[Outcome], methods: Sequence[str], peer: str) -> Ta
 
 
 def cost_table(spent: Sequence[Cost]) -> Table:
-    """Seconds and peak memory, a row a size and method."""
+    """Seconds and peak memory, a row a size and method; or that it was over the limit, or not tried."""
     table = Table("method", "groups", "masks", "targets", "CPU s", "peak MiB", title="Cost")
     for each in spent:
         table.add_row(
             *map(str, (each.method, each.n_groups, each.n_masks, each.n_targets)),
-            f"{each.cpu:.2f}",
-            f"{each.peak_mib:.0f}",
+            *(
+                (f"{each.cpu:.2f}", f"{each.peak_mib:.0f}")
+                if each.cpu is not None and each.peak_mib is not None
+                else (f"over {each.limit:g}" if each.tried else "not tried", "")
+            ),
         )
     return table

@@ -6,40 +6,34 @@ prepare -> (design -> fine-tune and evaluate, by chunk -> collect, in rounds) ->
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger, tags
+from prefect import flow, tags
 from prefect.client.schemas.objects import State
-from prefect.futures import as_completed
 from prefect.states import Cancelled
 from prefect.utilities.annotations import quote
 from pydantic import BaseModel, Field
 
 from flows.execution import execution
-from flows.interrupts import raise_if_interrupted
 from flows.lenses import require_lens
-from flows.progress import Progress, say, tell
+from flows.measuring import measure_chunks
+from flows.progress import Progress, also_listening, say, tell
 from flows.rounds import measured_in_rounds
 from flows.run_names import named_by
-from flows.runners import task_runner, worker_resources
-from flows.stopping import Stopped, stopped, until
+from flows.runners import task_runner
+from flows.stopping import Stopped, stopped
 from flows.verification import verified
 from spex_data.study import StudyConfig, load_study
 from spex_data.values import writer_lock
 from tasks.artifacts import progress_shown
 from tasks.comparison import compare, set_aside
 from tasks.design import Design
-from tasks.layout import record_failed_span, record_span
-from tasks.measure import SpanDone, measure
 from tasks.prepare import prepare
 from tasks.prune import prune
 from tasks.recover import recover
 from tasks.report import report
 from tasks.run_folder import RunFolder
-from tasks.spans import Span, spans
 from tasks.tracking import TrackedRun
 from tasks.workers import n_workers
 
@@ -209,7 +203,12 @@ def fine_tune_missing(
     if planned.title:
         stage = stage.with_options(flow_run_name=planned.title)
     workers = n_workers(study, len(planned.chunks)) if runner else 0
-    done, failed = stage(directory, planned, tracked, workers=workers, deadline=deadline)
+    with (
+        # Here, so that the bar is on the page of the whole run and not on that of its stage.
+        progress_shown(study.name, planned.total, planned.done, study.words.work) as moved,
+        also_listening(lambda now: moved(now.done, now.failed) if now.total else None),
+    ):
+        done, failed = stage(directory, planned, tracked, workers=workers, deadline=deadline)
     if done < planned.total:
         raise stopped(done, planned.total, study.runner.max_hours or 0.0, what=study.words.work)
     return failed
@@ -234,7 +233,7 @@ def deadline_of(study: StudyConfig) -> float | None:
 )
 def fine_tune(
     directory: str, planned: Design, tracked: TrackedRun, *, workers: int, deadline: float | None
-) -> tuple[int, int]:
+) -> tuple[int, int] | State[Any]:
     """Measures chunks, in this process one by one or on the flow's task runner.
 
     Args:
@@ -247,46 +246,5 @@ def fine_tune(
     Returns:
         (fine-tunes measured, those of before among them; those of now that failed).
     """
-    study = RunFolder(Path(directory)).read_study()
-    done, total, failed = planned.done, planned.total, 0
-    todo = spans(planned.chunks, workers)
-    tell(Progress(study.words.doing, done, total))
-    with progress_shown(study.name, total, done, study.words.work) as moved, worker_resources(study):
-        for span, measured in _measured(directory, todo, tracked, workers=workers, deadline=deadline):
-            done, failed = done + measured.done, failed + measured.failed
-            record_span(tracked, span, measured, so_far=done, failed=failed)
-            tell(Progress(study.words.doing, done, total, failed))
-            moved(done, failed)
-            get_run_logger().info("%s of %s %s measured", f"{done:,}", f"{total:,}", study.words.work)
-    return done, failed
-
-
-def _measured(
-    directory: str, todo: Sequence[Span], tracked: TrackedRun, *, workers: int, deadline: float | None
-) -> Iterator[tuple[Span, SpanDone]]:
-    """Spans in the order in which they end, with what they came to; one that fails is written down first."""
-
-    def ended(span: Span, result: Callable[[], SpanDone]) -> tuple[Span, SpanDone]:
-        try:
-            return span, result()
-        except Exception as error:
-            record_failed_span(tracked, span, error)
-            raise
-
-    def begin(span: Span) -> tuple[Span, Any]:
-        return span, measure.submit(directory, span, deadline) if workers else None
-
-    def first(begun: list[Any]) -> tuple[Any, tuple[Span, SpanDone]]:
-        if not workers:
-            return begun[0], ended(begun[0][0], partial(measure, directory, begun[0][0], deadline))
-        future = next(iter(as_completed([future for _, future in begun])))
-        one = next(one for one in begun if one[1] is future)
-        return one, ended(one[0], future.result)
-
-    if not workers or deadline is not None:
-        yield from until(deadline, todo, begin, first, at_once=max(1, workers))
-        return
-    futures = {measure.submit(directory, span): span for span in todo}
-    for future in as_completed(list(futures)):
-        raise_if_interrupted()
-        yield ended(futures[future], future.result)
+    stage = RunFolder(Path(directory)).read_study().words.doing
+    return measure_chunks(directory, planned, tracked, stage, workers=workers, deadline=deadline)

@@ -64,7 +64,7 @@ def _texts(study: StudyConfig, directory: str, tracked: TrackedRun, *, update: b
     for text in texts:
         say(f"text {text.number + 1} of {len(texts)}: {text.name}")
         limits = {"update": update, "deadline": deadline}
-        results.append(result_of(explain(text, directory, tracked, **limits, return_state=True)))
+        results.append(result_of(explain, text, directory, tracked, **limits))
     tell(Progress("writing the page of all texts"))
     report_texts(directory, tracked)
     return AttributionResult(

@@ -56,13 +56,13 @@ def measured_in_rounds(
         Stopped: The plan was declined, or `runner.max_hours` were over before a round was measured.
     """
     reused = kept = before = 0
-    further = False
+    measured: int | None = None
     while True:
         tell(Progress("drawing masks"))
-        planned = design(directory, prepared, tracked, further=further)
-        for line in planned.words if not further else ():
+        planned = design(directory, prepared, tracked, measured=measured)
+        for line in planned.words if measured is None else ():
             say(line)
-        if not further:
+        if measured is None:
             wait_for_approval(study, RunFolder(Path(directory)), planned)
         failed = fine_tune(planned)
         reused, kept = reused + planned.done - before, kept + planned.kept
@@ -74,4 +74,4 @@ def measured_in_rounds(
         say(f"{planned.title}: {judged.why}" if judged.why else f"{planned.title}: measured")
         if judged.stop:
             return MeasuredStudy(table, planned.total, reused, kept, judged.why)
-        before, further = planned.total, True
+        before, measured = planned.total, planned.n_masks

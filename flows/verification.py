@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import flow
-from prefect.futures import as_completed
+from prefect.client.schemas.objects import State
 from prefect.utilities.annotations import quote
 
+from flows.measuring import measure_chunks
 from flows.progress import Progress, tell
 from flows.runners import task_runner
-from flows.stopping import stopped, until
+from flows.stopping import stopped
 from spex_data.reports import Recovery
 from spex_data.study import StudyConfig
-from tasks.layout import record_failed_span, record_span
-from tasks.measure import SpanDone, measure
-from tasks.spans import Span, spans
 from tasks.tracking import TrackedRun
 from tasks.verify import Planned, judge_verification, plan_verification
 from tasks.workers import n_workers
@@ -84,7 +82,7 @@ def retrained(
 )
 def verify(
     directory: str, planned: Planned, tracked: TrackedRun, *, workers: int, deadline: float | None
-) -> tuple[int, int]:
+) -> tuple[int, int] | State[Any]:
     """Retrains chunks, in this process one by one or on the flow's task runner.
 
     Args:
@@ -97,24 +95,4 @@ def verify(
     Returns:
         (fine-tunes done, those of before among them; those of now that failed).
     """
-    done, failed = planned.done, 0
-    tell(Progress("verifying", done, planned.total))
-
-    def begin(span: Span) -> tuple[Span, Any]:
-        return span, measure.submit(directory, span, deadline) if workers else None
-
-    def first(begun: list[Any]) -> tuple[Any, tuple[Span, SpanDone]]:
-        future = next(iter(as_completed([future for _, future in begun]))) if workers else None
-        one = next(one for one in begun if one[1] is future)
-        try:
-            return one, (one[0], future.result() if future else measure(directory, one[0], deadline))
-        except Exception as error:
-            record_failed_span(tracked, one[0], error)
-            raise
-
-    todo = spans(planned.chunks, workers)
-    for span, measured in until(deadline, todo, begin, first, at_once=max(1, workers)):
-        done, failed = done + measured.done, failed + measured.failed
-        record_span(tracked, span, measured, so_far=done, failed=failed)
-        tell(Progress("verifying", done, planned.total, failed))
-    return done, failed
+    return measure_chunks(directory, planned, tracked, "verifying", workers=workers, deadline=deadline)

@@ -13,6 +13,7 @@ from flows.attribution import AttributionResult, execute
 from flows.run_names import named_by
 from spex_data.errors import StoreError
 from spex_data.study import StudyConfig
+from spex_data.values import writer_lock
 from tasks.run_folder import RunFolder
 from tasks.zoom import Split, check_split, finer_name, split_run
 
@@ -62,5 +63,6 @@ def zoom(parameters: ZoomParameters) -> AttributionResult | State[Any]:
     """Splits a group of a run and runs the finer study; the same again resumes it."""
     parameters.study()
     folder = RunFolder(parameters.directory)
-    study = split_run(parameters.run_dir, str(folder.directory), parameters.split)
+    with writer_lock(folder.directory):
+        study = split_run(parameters.run_dir, str(folder.directory), parameters.split)
     return execute(study, folder, extend=True)

@@ -105,19 +105,22 @@ class Design(Record, frozen=True):
     tags=["train"],
     **TASK_OPTIONS,
 )
-def design(directory: str, prepared: Prepared, tracked: TrackedRun, *, further: bool = False) -> Design:
+def design(directory: str, prepared: Prepared, tracked: TrackedRun, *, measured: int | None = None) -> Design:
     """Draws the masks and finds what is missing.
 
     Args:
         directory: The run folder.
         prepared: What the stage before found in it.
         tracked: The MLflow run.
-        further: Of a study in rounds whose masks so far are measured: those of the next round too.
+        measured: Training masks of the rounds measured, to which those of the next are added; None: those of
+            the rounds begun, or of the first. Tried again, it adds nothing more.
     """
     folder = RunFolder(Path(directory))
     study = folder.read_study()
     grouping = Grouping.from_table(pq.read_table(folder.groups))
-    drawn = (design_of_next_round if further else design_so_far)(folder, study, grouping)
+    drawn = design_so_far(folder, study, grouping)
+    if measured == len(drawn.training):
+        drawn = design_of_next_round(folder, study, grouping)
     plan = plan_of(study, drawn)
     write_plan(plan, folder.masks, _origins(plan, drawn))
     stored = folder.store.read()

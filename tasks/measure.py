@@ -94,7 +94,8 @@ def measure(directory: str, span: Span, deadline: float | None = None) -> SpanDo
     rows: list[Row] = []
     done, failed, seconds, started = 0, 0, 0.0, time.time()
     for chunk in span.chunks:
-        if done and deadline is not None and time.time() > deadline:
+        late = deadline is not None and time.time() > deadline
+        if (done and late) or folder.stopping.exists():
             break
         done += len(chunk.rows)
         if again and _is_stored(folder, plan, chunk):

@@ -61,6 +61,7 @@ def judge_round(directory: str, table: ValueTable, tracked: TrackedRun) -> Judge
         design=design,
         method=study.decoding.method,
         max_order=study.decoding.max_order,
+        seeds_a_mask=1 if isinstance(study.training.seeds, str) else len(study.training.seeds),
         widths=goal is not None and goal.ci_width is not None,
         seed=study.seed,
     )

@@ -147,6 +147,11 @@ class RunFolder:
         """The result to compare with, set aside while a run goes on."""
         return self.directory / ".before.json"
 
+    @property
+    def stopping(self) -> Path:
+        """There while workers are to begin no further chunk."""
+        return self.directory / ".stopping"
+
     def read_study(self) -> StudyConfig:
         """The study this folder holds.
 

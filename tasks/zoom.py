@@ -105,7 +105,7 @@ def split_run(source_directory: str, directory: str, split: Split) -> StudyConfi
         The finer run's study.
 
     Raises:
-        StoreError: The data changed since the run.
+        StoreError: The data changed since the run, or the folder holds a run of other groups.
         GroupingError: The parts cannot be made.
     """
     source, folder = RunFolder(Path(source_directory)), RunFolder(Path(directory))
@@ -122,7 +122,12 @@ def split_run(source_directory: str, directory: str, split: Split) -> StudyConfi
     inherited = _inherited(before, finer, origins(grouping, group, n_parts), group, n_parts)
     folder.directory.mkdir(parents=True, exist_ok=True)
     groups, masks = folder.directory / "groups.json", folder.directory / "inherited.parquet"
-    write_whole(groups, (json.dumps(listed(finer, CORE), indent=1) + "\n").encode())
+    content = (json.dumps(listed(finer, CORE), indent=1) + "\n").encode()
+    if folder.study.is_file() and not (groups.is_file() and groups.read_bytes() == content):
+        raise StoreError(
+            "holds a run of other groups", where=directory, instead="choose another folder with --out"
+        )
+    write_whole(groups, content)
     write_parquet(inherited.to_table(), masks)
     copied = _copy_values(source, folder)
     there = len(before.training)

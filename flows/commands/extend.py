@@ -66,7 +66,7 @@ def extend(
 
     console = Console(stderr=json_wanted)
     with progress_shown(console):
-        result = result_of(extension(parameters, return_state=True))
+        result = result_of(extension, parameters)
     if json_wanted:
         click.echo(as_json(run_document(result)), nl=False)
     else:

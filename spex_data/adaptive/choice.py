@@ -18,7 +18,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from spex_data.adaptive.belief import beliefs, total_gains
+from spex_data.adaptive.belief import beliefs, most_informative
 from spex_data.masks import MaskDesign
 from spex_data.masks.growth import chosen_draws, with_masks, without
 from spex_data.masks.streams import candidates
@@ -26,7 +26,6 @@ from spex_data.masks.streams import candidates
 SHARE = 0.5
 """Of the masks of a round that are chosen; the others are drawn."""
 _CANDIDATES_A_MASK, _LEAST_CANDIDATES, _MOST_CANDIDATES = 8, 256, 1024
-_REFERENCE = 256
 _MOST_TARGETS, _MOST_ROWS = 12, 1500
 """Beyond these, targets at equal distances and the last rows are looked at: choosing must stay cheap."""
 
@@ -71,31 +70,23 @@ def _chosen(
     group_keys: Sequence[str],
 ) -> NDArray[np.bool_]:
     """bool[count or fewer, n_groups], the masks that tell most together."""
-    none = np.zeros((0, design.n_groups), dtype=np.bool_)
-    varying = np.flatnonzero(values.std(axis=0) > 0)
+    # A target whose values are all alike up to rounding has no scales.
+    spread = values.std(axis=0)
+    varying = np.flatnonzero(spread > 1e-12 * np.abs(values).max(axis=0))
     if not count or not len(varying):
-        return none
+        return np.zeros((0, design.n_groups), dtype=np.bool_)
     asked = min(max(_CANDIDATES_A_MASK * count, _LEAST_CANDIDATES), _MOST_CANDIDATES)
     options = _stream(design, group_keys, f"adaptive/{len(design.training)}", 2 * asked)
     options = _different(options[without(options, np.vstack([design.training, design.heldout]))])[:asked]
-    reference = _stream(design, group_keys, "adaptive/reference", _REFERENCE)
     looked_at = varying[np.linspace(0, len(varying) - 1, min(len(varying), _MOST_TARGETS)).astype(int)]
     known = beliefs(
         measured[-_MOST_ROWS:],
         values[-_MOST_ROWS:, looked_at],
         options,
-        reference,
         p=design.distribution.p,
         seed=design.seed,
     )
-    taken: list[int] = []
-    for _ in range(min(count, len(options))):
-        gains = total_gains(known)
-        gains[taken] = -1.0
-        best = int(gains.argmax())
-        taken.append(best)
-        known = [each.measured(best) for each in known]
-    return options[taken] if taken else none
+    return options[most_informative(known, min(count, len(options)))]
 
 
 def _stream(design: MaskDesign, keys: Sequence[str], stream: str, count: int) -> NDArray[np.bool_]:

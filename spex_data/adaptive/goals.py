@@ -94,24 +94,26 @@ def known_r2(
     out_of_fold: NDArray[np.float64],
     ceilings: Sequence[Ceiling],
     *,
+    seeds_a_mask: int = 1,
     seed: int = 0,
 ) -> tuple[float | None, tuple[float, float] | None]:
     """The mean R2 that held-out masks are expected to show, from cross-validation on training masks.
 
-    A training mask has one value of one seed, a held-out mask the mean over K, whose R2 is larger:
-    R2 = R2_cv (sigma_f^2 + sigma_s^2) / (sigma_f^2 + sigma_s^2 / K), where seeds were repeated.
+    A training mask's value is of k seeds, most often one; a held-out mask's is of K, and its R2 is larger:
+    R2 = R2_cv (sigma_f^2 + sigma_s^2 / k) / (sigma_f^2 + sigma_s^2 / K), where seeds were repeated.
 
     Args:
         values: float64[m, t] of masks drawn from the study's own law.
         out_of_fold: float64[m, t], what fits without them say of them.
         ceilings: One for each target.
+        seeds_a_mask: k.
         seed: Of the bootstrap.
 
     Returns:
         (R2, its 90% interval over masks drawn again); None where no target's values differ, or with fewer
         than 4 masks.
     """
-    factors = np.array([_seeds_factor(ceiling) for ceiling in ceilings])
+    factors = np.array([_seeds_factor(ceiling, seeds_a_mask) for ceiling in ceilings])
     varies = values.std(axis=0) > 0
     if len(values) < 4 or not varies.any():
         return None, None
@@ -128,12 +130,12 @@ def known_r2(
     return mean_r2(np.arange(len(values))), (float(low), float(high))
 
 
-def _seeds_factor(ceiling: Ceiling) -> float:
-    """R2 on means over K seeds, over R2 on single values; 1 where it is not known."""
+def _seeds_factor(ceiling: Ceiling, seeds_a_mask: int) -> float:
+    """R2 on means over K seeds, over R2 on means over k; 1 where it is not known."""
     signal, noise, seeds = ceiling.signal_variance, ceiling.seed_variance, ceiling.n_seeds
     if signal is None or noise is None or seeds is None or signal <= 0:
         return 1.0
-    return (signal + noise) / (signal + noise / seeds)
+    return (signal + noise / seeds_a_mask) / (signal + noise / seeds)
 
 
 def known_so_far(
@@ -145,6 +147,7 @@ def known_so_far(
     method: str,
     max_order: int,
     widths: bool = False,
+    seeds_a_mask: int = 1,
     seed: int = 0,
 ) -> Known:
     """What the training masks so far say.
@@ -157,6 +160,7 @@ def known_so_far(
         method: Name of the decoder.
         max_order: Largest set of an interaction.
         widths: Whether widths of intervals are wanted.
+        seeds_a_mask: Seeds that each of the values is a mean over.
         seed: Of decoder and bootstrap.
     """
     found = decoder(method, seed=seed).decode(masks, values, design=design)
@@ -169,6 +173,7 @@ def known_so_far(
             found.values[rows][:, judged],
             np.stack([guesses[target][rows] for target in judged], axis=1),
             [ceilings[target] for target in judged],
+            seeds_a_mask=seeds_a_mask,
             seed=seed,
         )
     highs = [one.ci[1] for one in ceilings if one.ci is not None]

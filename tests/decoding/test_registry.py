@@ -139,6 +139,14 @@ class TestEveryMethod:
         assert np.isfinite(found.evaluate(all_masks(6))).all()
         assert all(np.isfinite(i.value) for i in found.interactions())
 
+    def test_values_that_differ_in_one_row_alone_leave_finite_results(self, name):
+        # without the fold of that row there is nothing to tell
+        masks = np.unique(drawn(name, 200), axis=0)[:20]
+        found = decode(name, masks, np.arange(20) == 5)
+        assert np.isfinite(found.evaluate(all_masks(6))).all()
+        assert np.isfinite(found.diagnostics.cv_r2 or 0.0)
+        assert all(np.isfinite(i.value) for i in found.interactions(fdr=0.1))
+
     def test_a_group_always_on_or_off_has_no_effect(self, name):
         masks, values = noisy(name, 60)
         masks[:, 1], masks[:, 3] = True, False

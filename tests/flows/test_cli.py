@@ -9,6 +9,7 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
+from flows import environment
 from spex_data.models.quiet import quietly
 from spex_data.value_functions import SubsetTraining
 from spex_data.values import ValueStore, read_value_table
@@ -112,6 +113,21 @@ class TestBadInput:
         code, _, err = call("run", config)
         assert code == 2
         assert "tracking.uri = http://127.0.0.1:1" in err
+
+    @pytest.mark.parametrize("kind", ["dask", "ray"])
+    def test_a_runner_that_is_not_installed_is_said_with_the_line_that_installs_it(
+        self, call, tmp_path, monkeypatch, kind
+    ):
+        monkeypatch.setattr(environment, "find_spec", lambda name: None)
+        code, _, err = call("run", write_study(tmp_path / "tiny.yaml", runner={"kind": kind}))
+        assert code == 2
+        assert f'pip install -c constraints.txt ".[{kind}]"' in err
+        assert not (tmp_path / "runs").exists()
+
+    def test_less_than_one_worker_is_refused(self, call, tmp_path):
+        code, _, err = call("run", write_study(tmp_path / "tiny.yaml", runner={"workers": 0}))
+        assert code == 2
+        assert "runner.workers: is 0; write auto, or a whole number of at least 1" in err
 
     def test_a_folder_of_another_study_is_left_alone_and_the_difference_is_said(self, call, tmp_path):
         (tmp_path / "run").mkdir()

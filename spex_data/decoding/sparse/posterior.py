@@ -21,6 +21,8 @@ from spex_data.decoding.uncertainty.crossfit import combined
 from spex_data.spectra import FourierExpansion, Term
 
 _LEAST_WEIGHT = 0.001
+_LEAST_RANGE = 1e-9
+"""Values that differ by less are one value: nothing acts, and there is no noise to tell anything by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,9 @@ def posterior(
         seed: Of the walks.
     """
     centre = float(values.mean())
+    if np.ptp(values) < _LEAST_RANGE:
+        constant = FourierExpansion(dictionary.n_groups, ((),), np.array([centre]))
+        return Posterior(constant, {}, n_atoms=0.0, background=0.0)
     walks = [
         walk(
             dictionary,

@@ -112,6 +112,7 @@ def study_of_text(study: StudyConfig, text: Text) -> StudyConfig:
             "name": f"{study.name[:96]}-{text.number:03d}",
             "features": {**mapping["features"], **asked},
             "targets": {"output": text.output},
+            "tracking": {**mapping["tracking"], "experiment": study.tracking.experiment or study.name},
             "runner": {**mapping["runner"], "max_hours": None, "approve": False},
         }
     )

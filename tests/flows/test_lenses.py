@@ -102,6 +102,7 @@ class TestFeatures:
         child = json.loads((run / "texts" / "001" / "manifest.json").read_text())["executions"][0]
         text = client.get_run(child["mlflow_run_id"])
         assert text.data.tags["mlflow.parentRunId"] == whole.info.run_id
+        assert text.info.experiment_id == whole.info.experiment_id
         assert {"masks", "seconds_per_mask"} <= set(text.data.metrics)
         assert not [name for name in text.data.metrics if "fine_tune" in name]
 

@@ -83,6 +83,7 @@ def load_base_model(
             the task or the memory there is.
     """
     own_head = task == "classification" and head_seed is None
+    drawn: tuple[str, ...] = ()
     if not own_head:
         _require_labels(task, labels)
     place, precision = choose_device(device), choose_dtype(dtype)
@@ -91,11 +92,11 @@ def load_base_model(
     with quietly(), fits(source, place):
         tokenizer = _load_tokenizer(folder, source)
         if own_head:
-            (model, labels), drawn = _load_own_classifier(folder, source, precision), ()
+            model, labels = _load_own_classifier(folder, source, precision)
         elif task == "classification":
             model, drawn = _load_classifier(folder, source, labels, precision, head_seed or 0)
         else:
-            model, drawn = _load_language_model(folder, source, precision), ()
+            model = _load_language_model(folder, source, precision)
     _require_same_vocabulary(model, tokenizer, source)
     model.config.pad_token_id = tokenizer.pad_token_id
     model.eval().requires_grad_(False)
@@ -172,7 +173,7 @@ def _load_own_classifier(
             where=source,
             instead="give a fine-tuned classifier, or write model.finetune: true",
         )
-    names = model.config.id2label
+    names: dict[Any, Any] = dict(model.config.id2label or {})
     return model, tuple(str(names[number]) for number in sorted(names))
 
 

@@ -12,7 +12,7 @@ from spex_data.study.keys import Section, Whole, key
 from spex_data.study.sections import UNREAD, DataConfig, GroupsConfig, ModelConfig, TargetsConfig
 
 Lens = Literal["data", "features", "components"]
-UNITS = "units"
+UNITS: Literal["units"] = "units"
 """`groups.by` of the lenses whose groups are units of a text, or components of a model."""
 _CHUNK = 1024
 """A mask of these lenses costs a forward pass or a few, not a fine-tune."""

@@ -98,4 +98,7 @@ def explain(
         deadline: When to begin no further chunk, in seconds since 1970; None for never.
     """
     study = study_of_text(RunFolder(Path(directory)).read_study(), text)
+    if tracked.uri:
+        # By itself a text's run would be tracked beside its own folder, not beside the study's.
+        study = study.model_copy(update={"tracking": study.tracking.model_copy(update={"uri": tracked.uri})})
     return execute(study, RunFolder(Path(text.folder)), update=update, parent=tracked, deadline=deadline)

@@ -14,7 +14,7 @@ from tasks.run_folder import RunFolder
 
 def finished_run(folder: Path) -> Study:
     """The value function of a finished run, such as configs/banking77.yaml, on fresh masks and seeds."""
-    from tasks.inputs import value_function
+    from tasks.value_function import value_function
 
     run = RunFolder(folder)
     function = value_function(run).with_pass_size(run.adapters_per_pass())

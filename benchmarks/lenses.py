@@ -1,6 +1,7 @@
 """Words of Banking77 questions, hidden from a MiniLM fine-tuned on them: how well masks predict masks.
 
     python benchmarks/lenses.py --train banking77_train.csv --test banking77_test.csv [--quick] [--json FILE]
+        [--only features,coded,heads,memory]
 
 Words are hidden by the mask token; alpha n log2 n masks (alpha 4, p = .5) are decoded, and R2 is of 64 masks
 drawn apart. Masks a second stand beside a loop of padded batches of 64 texts.
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lenses_heads import heads
+from lenses_masks import coded_against_uniform, memory
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -42,12 +45,28 @@ def main() -> None:
     parser.add_argument("--train", required=True)
     parser.add_argument("--test", required=True)
     parser.add_argument("--quick", action="store_true", help="2 questions, less training")
+    parser.add_argument("--only", default="features,coded,heads,memory", help="parts, with commas between")
     parser.add_argument("--json", metavar="FILE", type=Path)
     options = parser.parse_args()
     train, test = rows_of(options.train, 16), rows_of(options.test, 8)
     base = fine_tuned(train, epochs=2 if options.quick else 6)
-    found = features(base, test, 2 if options.quick else 20)
-    show(found)
+    found: dict[str, object] = {}
+    parts = options.only.split(",")
+    if "features" in parts:
+        found["features"] = features(base, test, 2 if options.quick else 20)
+        show(found["features"])
+    if "coded" in parts:
+        texts = [(test.inputs[row], test.outputs[row]) for row in questions(test, 40)]
+        long = sorted(texts, key=lambda text: -len(text[0].split()))[: 1 if options.quick else 8]
+        found["coded"] = coded_against_uniform(base, long)
+        show_rows("Coded masks against uniform ones, R2 on 64 held-out masks", found["coded"])
+    if "heads" in parts:
+        sizes = {"rows": 12, "alpha": 1.0, "draws": 4} if options.quick else {}
+        found["heads"] = heads(base, test, **({"rows": 60, "alpha": 4.0, "draws": 32} | sizes))
+        show_heads(found["heads"])
+    if "memory" in parts:
+        found["memory"] = memory(base, test.outputs[0])
+        show_rows("Memory", found["memory"])
     if options.json:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
 
@@ -85,9 +104,13 @@ def fine_tuned(train: Examples, epochs: int, batch: int = 16) -> BaseModel:
 
 def features(base: BaseModel, test: Examples, count: int) -> list[dict]:
     """One record a question."""
+    return [question(base, test.inputs[row], test.outputs[row]) for row in questions(test, count)]
+
+
+def questions(test: Examples, count: int) -> list[int]:
+    """Rows of 10 to 30 words, spread over the intents."""
     rows = [row for row, text in enumerate(test.inputs) if 10 <= len(text.split()) <= 30]
-    rows = [rows[place] for place in np.linspace(0, len(rows) - 1, count).astype(int)]
-    return [question(base, test.inputs[row], test.outputs[row]) for row in rows]
+    return [rows[place] for place in np.linspace(0, len(rows) - 1, count).astype(int)]
 
 
 def question(base: BaseModel, text: str, label: str) -> dict:
@@ -144,6 +167,25 @@ def show(found: list[dict]) -> None:
     speed = np.mean([row["per_second"] / row["loop"] for row in found])
     table.add_row("mean", *(f"{mean:.3f}" for mean in means), "", f"{speed:.2f}x")
     Console().print(table)
+
+
+def show_rows(title: str, records: list[dict]) -> None:
+    table = Table(*records[0], title=title)
+    for record in records:
+        table.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in record.values()))
+    if len(records) > 1 and any("proxyspex" in name for name in records[0]):
+        means = [np.mean([record[name] for record in records]) for name in records[0]]
+        table.add_row(*(f"{mean:.3f}" for mean in means))
+    Console().print(table)
+
+
+def show_heads(found: dict) -> None:
+    print(f"{found['heads']} heads, {found['masks']} masks, {found['rows']} rows:", end=" ")
+    print(f"{found['seconds_a_mask']:.3f} CPU s a mask, {found['of_plain_loop']:.2f}x a plain loop's speed")
+    show_rows("R2 on 64 held-out masks", [{"method": name, **r2s} for name, r2s in found["r2"].items()])
+    for output, records in found["pruning"].items():
+        whole = found["whole"][output]
+        show_rows(f"Pruning, {output} on other rows ({whole:.3f} whole)", records)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ from spex_data.reports import plan_markdown
 from spex_data.study import StudyConfig
 from tasks.artifacts import show_plan
 from tasks.design import Design
-from tasks.inputs import value_function
+from tasks.lens_planning import plan_lens, plan_words
 from tasks.planning import plan_costs
 from tasks.run_folder import RunFolder
+from tasks.value_function import value_function
 
 PATIENCE = 14 * 24 * 3600
 """Seconds that a plan waits for an answer."""
@@ -69,7 +70,10 @@ def wait_for_approval(study: StudyConfig, folder: RunFolder, planned: Design) ->
         return
     require_page(study)
     tell(Progress("planning"))
-    plan = plan_markdown(plan_costs(study, folder, value_function(folder)))
+    if study.lens == "data":
+        plan = plan_markdown(plan_costs(study, folder, value_function(folder)))
+    else:
+        plan = "\n\n".join(plan_words(plan_lens(study, folder)))
     show_plan(study.name, plan)
     tell(Progress(f"waiting for approval in Prefect's page: {flow_run.ui_url}"))
     get_run_logger().info("waiting until the plan is approved: Resume, on this page")
@@ -100,4 +104,6 @@ def _ask(plan: str) -> Approval:
             if now.is_running():
                 return form.load(state.state_details.run_input_keyset)
             break
-    raise NotApproved("the plan was not approved: the run was cancelled while it waited; nothing was trained")
+    raise NotApproved(
+        "the plan was not approved: the run was cancelled while it waited; nothing was measured"
+    )

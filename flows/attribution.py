@@ -12,9 +12,11 @@ from typing import Any
 from prefect import flow, tags
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled
+from prefect.utilities.annotations import quote
 from pydantic import BaseModel, Field
 
 from flows.execution import execution
+from flows.lenses import require_lens
 from flows.measuring import measure_chunks
 from flows.progress import Progress, also_listening, say, tell
 from flows.rounds import measured_in_rounds
@@ -28,6 +30,7 @@ from tasks.artifacts import progress_shown
 from tasks.comparison import compare, set_aside
 from tasks.design import Design
 from tasks.prepare import prepare
+from tasks.prune import prune
 from tasks.recover import recover
 from tasks.report import report
 from tasks.run_folder import RunFolder
@@ -98,12 +101,18 @@ class AttributionResult(BaseModel, frozen=True):
 def attribution(parameters: AttributionParameters) -> AttributionResult | State[Any]:
     """Runs a study, or resumes it: what the run folder's store has is not trained again."""
     study = parameters.study()
-    folder = parameters.folder(study)
-    return execute(study, folder, update=parameters.update)
+    require_lens(study, "data", parameters.config)
+    return execute(study, parameters.folder(study), update=parameters.update)
 
 
 def execute(
-    study: StudyConfig, folder: RunFolder, *, update: bool = False, extend: bool = False
+    study: StudyConfig,
+    folder: RunFolder,
+    *,
+    update: bool = False,
+    extend: bool = False,
+    parent: TrackedRun | None = None,
+    deadline: float | None = None,
 ) -> AttributionResult | State[Any]:
     """One execution of a study in its folder, from the lock to the report.
 
@@ -112,11 +121,13 @@ def execute(
         folder: Where.
         update: Whether the study may differ from the one that the folder holds.
         extend: Whether it may in its budget and its targets alone.
+        parent: The MLflow run that this one is a child of, if it is part of a study.
+        deadline: When to begin no further chunk, if the study that it is part of says so.
 
     Returns:
         What it came to; or, where `runner.max_hours` or a declined plan ended it, a state that says so.
     """
-    deadline = deadline_of(study)
+    deadline = deadline or deadline_of(study)
     with tags("spex-data", study.name), writer_lock(folder.directory) as died:
         if died:
             say(f"taken over from {died}, which is dead")
@@ -125,7 +136,7 @@ def execute(
         if changed:
             say(f"the study changed: {'; '.join(changed)}")
         try:
-            with execution(study, folder) as tracked:
+            with execution(study, folder, parent=parent) as tracked:
                 directory = str(folder.directory)
                 return _stages(study, directory, tracked, update=update, extend=extend, deadline=deadline)
         except Stopped as stop:
@@ -141,7 +152,8 @@ def _stages(
     extend: bool,
     deadline: float | None,
 ) -> AttributionResult:
-    tell(Progress("reading data, making groups, loading the model"))
+    first = "reading data, making groups, loading the model"
+    tell(Progress(first if study.lens == "data" else "loading the model, finding what to mask"))
     prepared = prepare(directory, tracked, update=update, extend=extend)
     measured = measured_in_rounds(
         study,
@@ -157,6 +169,9 @@ def _stages(
     tell(Progress("recovering interactions"))
     recovery = recover(directory, table, tracked, study.decoding.method)
     recovery = verified(study, directory, recovery, tracked, deadline)
+    if study.lens == "components":
+        tell(Progress("finding what to keep"))
+        prune(directory, quote(recovery), tracked)
     tell(Progress("writing the report"))
     report(directory, recovery, tracked)
     since = compare(directory, tracked)
@@ -171,7 +186,7 @@ def _stages(
         ended=measured.ended,
         failed=len(table.failed()) + checked["failed"],
         cause=next((cause for cause in table.causes if cause), checked["cause"]),
-        passes=RunFolder(Path(directory)).read_manifest()["adapters_per_pass_used"],
+        passes=tuple(RunFolder(Path(directory)).read_manifest().get("adapters_per_pass_used", ())),
         mlflow_uri=tracked.uri,
         mlflow_run_id=tracked.run_id,
     )
@@ -188,19 +203,26 @@ def fine_tune_missing(
     if not planned.chunks:
         return 0
     runner = task_runner(study, len(planned.chunks))
-    stage = fine_tune.with_options(task_runner=runner) if runner else fine_tune
+    stage = fine_tune.with_options(**named_after(study), **({"task_runner": runner} if runner else {}))
     if planned.title:
         stage = stage.with_options(flow_run_name=planned.title)
     workers = n_workers(study, len(planned.chunks)) if runner else 0
     with (
         # Here, so that the bar is on the page of the whole run and not on that of its stage.
-        progress_shown(study.name, planned.total, planned.done) as moved,
+        progress_shown(study.name, planned.total, planned.done, study.words.work) as moved,
         also_listening(lambda now: moved(now.done, now.failed) if now.total else None),
     ):
         done, failed = stage(directory, planned, tracked, workers=workers, deadline=deadline)
     if done < planned.total:
-        raise stopped(done, planned.total, study.runner.max_hours or 0.0)
+        raise stopped(done, planned.total, study.runner.max_hours or 0.0, what=study.words.work)
     return failed
+
+
+def named_after(study: StudyConfig) -> dict[str, str]:
+    """What the flow of chunks is called on Prefect's page, by the study's lens."""
+    if study.lens == "data":
+        return {}
+    return {"name": study.words.doing, "description": f"Chunks of masks: {study.words.masks}."}
 
 
 def deadline_of(study: StudyConfig) -> float | None:
@@ -228,4 +250,5 @@ def fine_tune(
     Returns:
         (fine-tunes measured, those of before among them; those of now that failed).
     """
-    return measure_chunks(directory, planned, tracked, "fine-tuning", workers=workers, deadline=deadline)
+    stage = RunFolder(Path(directory)).read_study().words.doing
+    return measure_chunks(directory, planned, tracked, stage, workers=workers, deadline=deadline)

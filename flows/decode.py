@@ -20,7 +20,7 @@ from spex_data.errors import StoreError
 from spex_data.values import read_value_table, writer_lock
 from tasks.recover import recover
 from tasks.report import report
-from tasks.run_folder import RunFolder
+from tasks.run_folder import RunFolder, require_one_text
 
 
 class DecodeParameters(BaseModel, frozen=True):
@@ -43,6 +43,7 @@ def decode(parameters: DecodeParameters) -> str | State[Any]:
     """
     folder = RunFolder(Path(parameters.directory))
     study = folder.read_study()
+    require_one_text(folder.directory, "recover")
     if not folder.values.is_file():
         raise StoreError(
             "has no values.parquet yet",

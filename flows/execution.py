@@ -24,13 +24,16 @@ def _page() -> str | None:
 
 
 @contextmanager
-def execution(study: StudyConfig, folder: RunFolder, stage: str = "all") -> Iterator[TrackedRun]:
+def execution(
+    study: StudyConfig, folder: RunFolder, stage: str = "all", parent: TrackedRun | None = None
+) -> Iterator[TrackedRun]:
     """One execution in the manifest and in MLflow, closed as what it came to.
 
     Args:
         study: What is run.
         folder: Where.
         stage: "train", "decode" or "all".
+        parent: The MLflow run of the study that this is a part of.
     """
     executions: list[dict[str, Any]] = folder.read_manifest().get("executions", [])
     for earlier in executions:
@@ -44,9 +47,12 @@ def execution(study: StudyConfig, folder: RunFolder, stage: str = "all") -> Iter
         "spex.execution": str(len(executions) + 1),
         "spex.stage": stage,
         "mlflow.source.name": "spex-data run",
-        "mlflow.note.content": f"Which groups of training examples interact: study **{study.name}**, "
+        "spex.lens": study.lens,
+        "mlflow.note.content": f"{study.words.question} Study **{study.name}**, "
         f"execution {len(executions) + 1}.\n\nFiles: `{place}`. Prefect: {_page() or 'no server'}.",
     }
+    if parent is not None and parent.run_id:
+        tags["mlflow.parentRunId"] = parent.run_id
     tracked = start_run(study, folder.directory, tags)
     this: dict[str, Any] = {
         "started": now(),

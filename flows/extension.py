@@ -14,7 +14,7 @@ from spex_data.errors import StoreError
 from spex_data.groups import Grouping
 from spex_data.study import StudyConfig, extended
 from tasks.masks_so_far import design_so_far
-from tasks.run_folder import RunFolder
+from tasks.run_folder import RunFolder, require_one_text
 
 
 class ExtensionParameters(BaseModel, frozen=True):
@@ -35,6 +35,7 @@ class ExtensionParameters(BaseModel, frozen=True):
         """
         folder = RunFolder(Path(self.run_dir))
         study = folder.read_study()
+        require_one_text(folder.directory, "extend", "--masks N")
         if not folder.groups.is_file():
             raise StoreError(
                 "holds a run that has not made its groups yet",

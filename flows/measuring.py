@@ -45,6 +45,7 @@ def measure_chunks(
         that was cancelled.
     """
     folder = RunFolder(Path(directory))
+    work = folder.read_study().words.work
     done, total, failed = planned.done, planned.total, 0
     tell(Progress(stage, done, total))
     measured_spans = worked_through(
@@ -61,7 +62,7 @@ def measure_chunks(
                 done, failed = done + measured.done, failed + measured.failed
                 record_span(tracked, span, measured, so_far=done, failed=failed)
                 tell(Progress(stage, done, total, failed))
-                get_run_logger().info("%s of %s fine-tunes measured", f"{done:,}", f"{total:,}")
+                get_run_logger().info("%s of %s %s measured", f"{done:,}", f"{total:,}", work)
     except KeyboardInterrupt:
         return state_if_cancelled()
     return done, failed

@@ -9,7 +9,8 @@ from prefect import flow
 from prefect.states import Cancelled
 from pydantic import BaseModel, Field
 
-from flows.attribution import AttributionParameters, AttributionResult, attribution
+from flows.attribution import AttributionParameters, AttributionResult
+from flows.lenses import flow_of
 from flows.progress import say
 from flows.run_names import named_by
 from flows.stopping import Stopped, result_of
@@ -73,7 +74,7 @@ def repeat(parameters: RepetitionParameters) -> RepetitionResult:
     for line in foresee(parameters.run_dir):
         say(f"differs already: {line}")
     try:
-        result = result_of(attribution, again)
+        result = result_of(flow_of(again.study()), again)
     except Stopped as stop:
         return Cancelled(message=str(stop))  # type: ignore[return-value]
     return RepetitionResult(run=result, compared=compare_values(parameters.run_dir, str(again.out)))

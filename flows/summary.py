@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,10 @@ from rich.console import Console
 from rich.text import Text
 
 from spex_data.reports import interactions_table, planted_table, read_document, verdicts_table
+from spex_data.reports.labels import inert
+from spex_data.reports.prune_words import prune_words
 from tasks.planted import planted_rows
-from tasks.run_folder import RunFolder
+from tasks.run_folder import RunFolder, texts_of
 
 if TYPE_CHECKING:
     from flows.attribution import AttributionResult
@@ -22,23 +25,63 @@ TOP = 6
 def print_summary(console: Console, result: AttributionResult) -> None:
     """Prints the table of a finished run, planted truth if there is one, and where everything is."""
     directory = Path(result.directory)
-    unit = RunFolder(directory).unit()
-    print_interactions(console, read_interactions(directory), top=TOP, unit=unit)
+    folder = RunFolder(directory)
+    study = folder.read_study()
+    print_run(console, folder, top=TOP)
     planted = planted_rows(directory)
     if planted:
         console.print(planted_table(planted, width=console.width))
     lines = [
-        f"{result.fine_tunes} fine-tunes, {result.reused} of {result.fine_tunes} were measured before"
+        f"{result.fine_tunes} {study.words.work}, {result.reused} of {result.fine_tunes} were measured before"
         + (f", {result.kept} on adapters kept from before" if result.kept else ""),
         *([f"ended     {result.ended}"] if result.ended else []),
         *_faults(result),
         f"report    {directory / 'report.html'}",
-        f"values    {directory / 'values.parquet'}, interactions.json and manifest.json beside it",
+        f"values    {_values(folder)}, interactions.json and manifest.json beside it",
         f"again     spex-data show {directory}   |   both pages: spex-data ui",
     ]
     if result.mlflow_uri:
         lines.insert(-1, f"MLflow    {result.mlflow_uri} (run {result.mlflow_run_id})")
     console.print(Text("\n".join(lines)), soft_wrap=True, highlight=False)
+
+
+def _values(folder: RunFolder) -> Path:
+    """Where values are: one table, or one a text."""
+    texts = texts_of(folder)
+    return texts[0][1].values if texts else folder.values
+
+
+def print_run(
+    console: Console,
+    folder: RunFolder,
+    *,
+    top: int,
+    choose: Callable[[dict[str, Any]], dict[str, Any]] = lambda document: document,
+) -> list[dict[str, Any]]:
+    """Prints what a run found: the tables of its targets, of each of its texts, and what pruning gave.
+
+    Args:
+        console: Where.
+        folder: Of the run.
+        top: Interactions a target.
+        choose: What of a document is shown.
+
+    Returns:
+        The documents shown.
+    """
+    shown = []
+    for name, one in texts_of(folder) or [("", folder)]:
+        document = choose(read_interactions(one.directory))
+        shown.append(document)
+        if not document["targets"]:
+            continue
+        if name:
+            console.print(Text(f"text: {inert(name)}", style="reverse"))
+        print_interactions(console, document, top=top, unit=one.unit())
+    if folder.prune.is_file():
+        for line in prune_words(read_document(folder.prune)):
+            console.print(Text(line), soft_wrap=True, highlight=False)
+    return shown
 
 
 def run_document(result: AttributionResult) -> dict[str, Any]:
@@ -47,8 +90,19 @@ def run_document(result: AttributionResult) -> dict[str, Any]:
     return {
         **result.model_dump(mode="json"),
         "report": str(directory / "report.html"),
-        "interactions": read_interactions(directory),
+        **documents_of(RunFolder(directory)),
     }
+
+
+def documents_of(folder: RunFolder) -> dict[str, Any]:
+    """The documents of a run: its interactions, or those of each of its texts, and what pruning gave."""
+    texts = texts_of(folder)
+    if texts:
+        return {"texts": [{"name": name, **documents_of(one)} for name, one in texts]}
+    found: dict[str, Any] = {"interactions": read_interactions(folder.directory)}
+    if folder.prune.is_file():
+        found["prune"] = read_document(folder.prune)
+    return found
 
 
 def _faults(result: AttributionResult) -> list[str]:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from flows.attribution import AttributionParameters, deadline_of, fine_tune_missing
 from flows.execution import execution
+from flows.lenses import require_lens
 from flows.rounds import measured_in_rounds
 from flows.run_names import named_by
 from flows.stopping import Stopped
@@ -51,6 +52,7 @@ def train(parameters: AttributionParameters, then: str | None = None) -> TrainRe
         then: Deployment that decodes afterwards, FLOW/NAME such as decode/decode; empty: none is started.
     """
     study = parameters.study()
+    require_lens(study, "data", parameters.config)
     folder = parameters.folder(study)
     directory, deadline = str(folder.directory.resolve()), deadline_of(study)
     with tags("spex-data", study.name), writer_lock(folder.directory):

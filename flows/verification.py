@@ -38,7 +38,7 @@ def verified(
     Raises:
         Stopped: `runner.max_hours` were over before all of it was retrained.
     """
-    if not study.verify.enabled:
+    if not study.verify.enabled or study.lens != "data":
         return recovery
     tell(Progress("choosing what to retrain"))
     # Prefect would look through every number of a plain argument.

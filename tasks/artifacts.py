@@ -22,6 +22,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
+from spex_data.masks.lenses import words_of
 from spex_data.reports import read_results
 
 ROWS = 100
@@ -40,18 +41,19 @@ def artifact_key(study: str, what: str) -> str:
 
 
 @contextmanager
-def progress_shown(study: str, total: int, done: int) -> Iterator[Moved]:
+def progress_shown(study: str, total: int, done: int, work: str = "fine-tunes") -> Iterator[Moved]:
     """One bar on the flow's page that moves; the block gets a function of (done, failed).
 
     Args:
         study: Its name.
         total: Fine-tunes of the plan.
         done: How many of them are measured already.
+        work: What is done with a mask.
     """
     shown: dict[str, Any] = {"id": None, "at": time.monotonic()}
 
     def words(done: int, failed: int) -> str:
-        return f"{done:,} of {total:,} fine-tunes" + (f", {failed:,} failed" if failed else "")
+        return f"{done:,} of {total:,} {work}" + (f", {failed:,} failed" if failed else "")
 
     def moved(done: int, failed: int) -> None:
         now = time.monotonic()
@@ -79,13 +81,20 @@ def show_plan(study: str, markdown: str) -> None:
 def show_interactions(document: Mapping[str, Any]) -> None:
     """What was found: a table, the most important first."""
     study, rows = str(document["study"]), interaction_rows(document)
+    many = words_of(document.get("lens", "data")).many.capitalize()
     words = "largest effect first" if rows else "none that can be told from chance"
     with _if_prefect_answers():
         create_table_artifact(
             table=rows,
             key=artifact_key(study, "interactions"),
-            description=f"Groups that act together in study **{study}**: {words}",
+            description=f"{many} that act together in study **{study}**: {words}",
         )
+
+
+def show_table(study: str, what: str, rows: list[dict[str, Any]], *, description: str) -> None:
+    """A table of a study's own."""
+    with _if_prefect_answers():
+        create_table_artifact(table=rows, key=artifact_key(study, what), description=description)
 
 
 def show_figure(study: str, path: Path) -> None:

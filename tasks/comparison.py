@@ -23,7 +23,7 @@ from spex_data.study import StudyConfig, parse_study
 from spex_data.values import write_whole
 from tasks.foreign import recover_from
 from tasks.provenance import run_differences
-from tasks.run_folder import RunFolder
+from tasks.run_folder import RunFolder, require_one_text
 from tasks.tracking import TrackedRun, log_files, set_tags
 
 ROWS = 100
@@ -43,6 +43,7 @@ def compare_runs(before: Path, after: Path) -> dict[str, Any]:
     for path in (before, after):
         folder = RunFolder(path)
         folder.read_study()
+        require_one_text(path, "diff", "OTHER_RUN_DIR")
         sides.append(_snapshot(folder))
     return _compare(sides[0], sides[1], (_look_up(before), _look_up(after)))
 

@@ -17,7 +17,7 @@ from spex_data.groups import Grouping
 from spex_data.masks import MaskDesign, MeasurementPlan, mask_string, masks_from_strings
 from spex_data.study import StudyConfig
 from spex_data.values import write_parquet
-from tasks.inputs import plan_of, value_function
+from tasks.inputs import plan_of
 from tasks.kept_adapters import find_kept
 from tasks.masks_so_far import design_of_next_round, design_so_far, study_rounds
 from tasks.prepare import Prepared
@@ -25,6 +25,7 @@ from tasks.retries import TASK_OPTIONS
 from tasks.reuse import Reuse, find_reuse, reuse_words, seconds_a_fine_tune
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, log_files
+from tasks.value_function import value_function
 
 PLAN = "masks.parquet"
 
@@ -99,8 +100,8 @@ class Design(Record, frozen=True):
 
 @task(
     name="design",
-    task_run_name="design masks over {prepared.n_groups} groups",
-    description="Draw training and held-out masks; ask the store which fine-tunes are missing.",
+    task_run_name="draw masks over {prepared.n_groups}",
+    description="Draw training and held-out masks; ask the store which values are missing.",
     tags=["train"],
     **TASK_OPTIONS,
 )
@@ -124,7 +125,7 @@ def design(directory: str, prepared: Prepared, tracked: TrackedRun, *, measured:
     write_plan(plan, folder.masks, _origins(plan, drawn))
     stored = folder.store.read()
     for name in stored.damaged:
-        get_run_logger().warning("%s could not be read; its fine-tunes are done again", name)
+        get_run_logger().warning("%s could not be read; its values are measured again", name)
     reuse = find_reuse(plan, value_function(folder), stored, find_kept(folder))
     chunks = [
         _chunk(index, rows, reuse, len(plan)) for index, rows in enumerate(plan.chunks(study.runner.chunk))
@@ -138,12 +139,14 @@ def design(directory: str, prepared: Prepared, tracked: TrackedRun, *, measured:
         stored=reuse.stored,
         changed=prepared.changed,
         seconds=seconds_a_fine_tune(folder.read_manifest()),
+        work=study.words.work,
     )
     for line in words:
         get_run_logger().info("%s", line)
     get_run_logger().info(
-        "%d masks over %d groups and %d held out, %d fine-tunes in all; %d already measured",
-        len(drawn.training), prepared.n_groups, len(drawn.heldout), len(plan), done,
+        "%d masks over %d %s and %d held out, %d %s in all; %d already measured",
+        len(drawn.training), prepared.n_groups, study.words.many, len(drawn.heldout), len(plan),
+        study.words.work, done,
     )  # fmt: skip
     return Design(
         n_masks=len(drawn.training),

@@ -12,7 +12,7 @@ from spex_data.groups import Grouping
 from spex_data.reports import Recovery, read_document, recover_values, with_verdicts
 from spex_data.values import ValueTable, read_value_table
 from tasks.masks_so_far import design_so_far
-from tasks.run_folder import RunFolder
+from tasks.run_folder import RunFolder, require_one_text
 from tasks.simulated import simulated_values
 
 MAX_ORDER = 3
@@ -43,6 +43,7 @@ def recover_from(
         return _recover_table(source, method, max_order, top)
     folder = RunFolder(source)
     study = folder.read_study()
+    require_one_text(source, "recover")
     if values is None and not folder.values.is_file():
         raise StoreError(
             "has no values.parquet yet",
@@ -55,6 +56,7 @@ def recover_from(
     recovery = recover_values(
         table,
         study_name=study.name,
+        lens=study.lens,
         group_names=grouping.names,
         method=method,
         max_order=max_order or study.decoding.max_order,

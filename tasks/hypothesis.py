@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 
-from spex_data.errors import ConfigError
+from spex_data.errors import ConfigError, TargetError
 from spex_data.reports import read_document, read_results
 from spex_data.reports.durations import duration
 from spex_data.verification import LARGEST
@@ -40,6 +41,21 @@ def chosen_groups(folder: RunFolder, words: str) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
+def require_training(folder: RunFolder) -> None:
+    """Refuses to retrain where nothing is trained.
+
+    Raises:
+        ConfigError: The run is of another lens than data.
+    """
+    study = folder.read_study()
+    if study.lens != "data":
+        raise ConfigError(
+            f"is a run of the lens {study.lens}, whose values are exact: there is nothing to retrain",
+            where=str(folder.directory),
+            instead="its held-out masks are the check (`spex-data show`)",
+        )
+
+
 def chosen_target(folder: RunFolder, name: str | None) -> int | None:
     """Number of the target of that name; None for all.
 
@@ -50,6 +66,23 @@ def chosen_target(folder: RunFolder, name: str | None) -> int | None:
         return None
     results = read_results(read_document(folder.interactions))
     return results.targets.index(results.target(name))
+
+
+def only_target(folder: RunFolder, name: str | None) -> int:
+    """Number of the target of that name, or of the only one.
+
+    Raises:
+        TargetError: There is none of that name, or several and no name.
+    """
+    chosen = chosen_target(folder, name)
+    names = [target.name for target in read_results(read_document(folder.interactions)).targets]
+    if chosen is None and len(names) > 1:
+        raise TargetError(
+            f"is missing, and the run has {len(names)} targets",
+            where="--target",
+            instead=f"write one of them, such as --target {shlex.quote(names[0])}",
+        )
+    return chosen or 0
 
 
 def cost_words(folder: RunFolder, planned: Planned) -> str:

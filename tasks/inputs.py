@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
-
 from spex_data.data import Examples, read_examples
-from spex_data.errors import ConfigError, StoreError, TargetError
+from spex_data.errors import ConfigError, TargetError
 from spex_data.evaluation import Targets, make_targets
 from spex_data.groups import Grouping, by_column, by_kmeans, by_list, by_shards, read_assignments
 from spex_data.masks import MaskDesign, MeasurementPlan, measurement_plan
 from spex_data.study import StudyConfig
-from tasks.run_folder import RunFolder
-from tasks.workers import accelerators, claim_device
 
 EMBEDDED = "embedded"
-VERIFY, FILTERED = "verify", "verify-filtered"
-"""Roles of what is retrained, by the study's own schedule and by the filtered one."""
 
 if TYPE_CHECKING:
     from spex_data.models import BaseModel
@@ -65,9 +59,9 @@ def load_targets(study: StudyConfig, examples: Examples) -> Targets:
         targets = demo_world(study.seed).targets
     else:
         chosen = study.targets
-        targets = _read_targets(
+        targets = read_targets(
             study,
-            examples,
+            examples.labels,
             study.targets_source,
             split=chosen.split,
             name=study.targets_subset,
@@ -76,11 +70,22 @@ def load_targets(study: StudyConfig, examples: Examples) -> Targets:
             rows=chosen.rows,
         )
     for file in study.targets.more:
-        targets = targets.joined(_read_targets(study, examples, file))
+        targets = targets.joined(read_targets(study, examples.labels, file))
     return targets
 
 
-def _read_targets(study: StudyConfig, examples: Examples, source: str, **selection: Any) -> Targets:
+def read_targets(study: StudyConfig, labels: Sequence[str], source: str, **selection: Any) -> Targets:
+    """The targets in a source of rows.
+
+    Args:
+        study: Which columns hold what.
+        labels: Those that the model can give, of a classifier.
+        source: A file or a data set.
+        selection: Which rows, as `read_examples` takes it.
+
+    Raises:
+        TargetError: A row's label is none of them.
+    """
     chosen = study.targets
     input_column, output_column = study.data.columns
     rows = read_examples(
@@ -91,7 +96,7 @@ def _read_targets(study: StudyConfig, examples: Examples, source: str, **selecti
         **selection,
     )
     if study.data.task == "classification":
-        _refuse_unknown_labels(rows, examples, source)
+        _refuse_unknown_labels(rows, labels, source)
     by_column = not isinstance(chosen.output, str)
     return make_targets(
         study.data.task,
@@ -143,66 +148,10 @@ def draw_plan(study: StudyConfig, grouping: Grouping) -> tuple[MaskDesign, Measu
 
 
 def plan_of(study: StudyConfig, drawn: MaskDesign) -> MeasurementPlan:
-    """The fine-tunes that some masks ask for in a study."""
-    return measurement_plan(drawn, seeds=study.training.seeds, heldout_seeds=study.masks.heldout_seeds)
-
-
-def value_function(folder: RunFolder) -> SubsetTraining:
-    """The value function of a prepared run, built once a thread: training puts adapters on its base model.
-
-    Raises:
-        StoreError: The data or the model changed since the run was prepared.
-    """
-    if getattr(_built, "stamp", None) != _stamp(folder):
-        with _one_loads_at_a_time:
-            keep_value_function(folder, _load_value_function(folder))
-    return _built.function  # type: ignore[no-any-return]
-
-
-def role_function(folder: RunFolder, role: str) -> SubsetTraining:
-    """What rows of a role are measured by: what is retrained on all scales, some of it by another schedule.
-
-    Args:
-        folder: A run folder that is prepared.
-        role: As in `MeasurementPlan.roles`.
-    """
-    function = value_function(folder)
-    if role not in (VERIFY, FILTERED):
-        return function
-    return function.on_scales().with_schedule("filtered") if role == FILTERED else function.on_scales()
-
-
-def keep_value_function(folder: RunFolder, function: SubsetTraining) -> None:
-    """Lets this thread's next `value_function` of the folder be one that is there already."""
-    _built.function, _built.stamp = function, _stamp(folder)
-
-
-_built = threading.local()
-_one_loads_at_a_time = threading.Lock()
-"""transformers fills a model under settings of the whole process."""
-
-
-def _stamp(folder: RunFolder) -> tuple[str, int]:
-    return str(folder.directory.resolve()), folder.groups.stat().st_mtime_ns
-
-
-def _load_value_function(folder: RunFolder) -> SubsetTraining:
-    study, manifest = folder.read_study(), folder.read_manifest()
-    examples = load_examples(study)
-    devices = accelerators(study)
-    base_model = load_base_model(
-        study, examples, claim_device(folder.directory, devices) if devices else None
-    )
-    found = {"data": examples.content_hash, "model": base_model.fingerprint}
-    for what, fingerprint in found.items():
-        if manifest["hashes"][what] != fingerprint:
-            raise StoreError(
-                f"the {what} changed while the run was going on",
-                where=str(folder.directory),
-                instead="run the command again with --update",
-            )
-    grouping = Grouping.from_table(pq.read_table(folder.groups))
-    return build_value_function(study, examples, grouping, base_model, manifest["steps_per_epoch"])
+    """What some masks ask for in a study: a fine-tune each, or a pass or a few."""
+    # In the other lenses nothing is drawn but masks, and a second seed would measure the same again.
+    seeds = study.training.seeds if study.lens == "data" else "common"
+    return measurement_plan(drawn, seeds=seeds, heldout_seeds=study.masks.heldout_seeds)
 
 
 def build_value_function(
@@ -231,8 +180,8 @@ def _column(rows: Examples, name: str | None, where: str) -> tuple[str, ...] | N
     return rows.columns[name]
 
 
-def _refuse_unknown_labels(rows: Examples, examples: Examples, source: str) -> None:
-    unknown = sorted(set(rows.outputs) - set(examples.labels))
+def _refuse_unknown_labels(rows: Examples, labels: Sequence[str], source: str) -> None:
+    unknown = sorted(set(rows.outputs) - set(labels))
     if unknown:
         raise TargetError(
             f"has the label {unknown[0]!r}, which no training example has",

@@ -6,8 +6,8 @@ from spex_data.errors import StoreError
 from spex_data.study import StudyConfig
 from spex_data.values import ValueTable
 from tasks.design import read_plan
-from tasks.inputs import value_function
 from tasks.run_folder import RunFolder
+from tasks.value_function import value_function
 
 NOT_YET = "not measured yet"
 

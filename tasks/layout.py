@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from spex_data.masks.lenses import words_of
 from spex_data.reports import read_results
 from tasks.measure import SpanDone
 from tasks.spans import Span
@@ -33,6 +34,7 @@ def record_span(run: TrackedRun, span: Span, done: SpanDone, *, so_far: int, fai
     """
     losses = [(row.row, row.loss) for row in done.rows]
     values = [(row.row, row.value) for row in done.rows]
+    kind = "fine_tune" if run.lens == "data" else "mask"
     a_fine_tune = done.seconds / max(1, len(done.rows))
     # Rows of another plan have numbers of their own, so their curves have names of their own.
     prefix = "" if span.stage == "fine-tune" else f"{span.stage}."
@@ -40,8 +42,8 @@ def record_span(run: TrackedRun, span: Span, done: SpanDone, *, so_far: int, fai
         run,
         span.name,
         "FINISHED",
-        curves={"loss": losses, "value.mean": values, "seconds_per_fine_tune": [(span.start, a_fine_tune)]},
-        tags=_tags(span) | {"spex.failed": str(done.failed)},
+        curves={"loss": losses, "value.mean": values, f"seconds_per_{kind}": [(span.start, a_fine_tune)]},
+        tags=_tags(span, run.lens) | {"spex.failed": str(done.failed)},
         started=done.started,
         seconds=done.seconds,
     )
@@ -50,9 +52,9 @@ def record_span(run: TrackedRun, span: Span, done: SpanDone, *, so_far: int, fai
         {
             f"{prefix}loss.mean": [(span.last, _mean(losses))],
             f"{prefix}value.mean": [(span.last, _mean(values))],
-            f"{prefix}seconds_per_fine_tune": [(span.last, a_fine_tune)],
-            f"{prefix}fine_tunes": [(so_far, float(so_far))],
-            f"{prefix}fine_tunes.failed": [(so_far, float(failed))],
+            f"{prefix}seconds_per_{kind}": [(span.last, a_fine_tune)],
+            f"{prefix}{kind}s": [(so_far, float(so_far))],
+            f"{prefix}{kind}s.failed": [(so_far, float(failed))],
         },
     )
 
@@ -60,7 +62,7 @@ def record_span(run: TrackedRun, span: Span, done: SpanDone, *, so_far: int, fai
 def record_failed_span(run: TrackedRun, span: Span, error: BaseException) -> None:
     """Writes a span that ended in an error: FAILED, with the error's words."""
     note = {"mlflow.note.content": f"{type(error).__name__}: {error}"[:2000]}
-    closed_child(run, span.name, "FAILED", curves={}, tags=_tags(span) | note)
+    closed_child(run, span.name, "FAILED", curves={}, tags=_tags(span, run.lens) | note)
 
 
 def record_effects(run: TrackedRun, document: Mapping[str, Any]) -> None:
@@ -86,11 +88,11 @@ def record_effects(run: TrackedRun, document: Mapping[str, Any]) -> None:
         set_tags(run, {"spex.largest": "; ".join(f"{name} {value:+.2f}" for value, name in largest[:3])})
 
 
-def _tags(span: Span) -> dict[str, str]:
+def _tags(span: Span, lens: str) -> dict[str, str]:
     return {
-        "spex.stage": span.stage,
+        "spex.stage": span.stage if lens == "data" else words_of(lens).doing,
         "spex.chunks": f"{span.chunks[0].index}-{span.chunks[-1].index}",
-        "spex.fine_tunes": str(span.missing),
+        "spex.fine_tunes" if lens == "data" else "spex.masks": str(span.missing),
     }
 
 

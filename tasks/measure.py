@@ -12,16 +12,17 @@ from prefect.runtime import task_run
 from pydantic import BaseModel as Record
 
 from spex_data.masks import MeasurementPlan, mask_string
-from spex_data.value_functions import Measured, SubsetTraining
+from spex_data.value_functions import Measured, SubsetTraining, ValueFunction
 from spex_data.values import ValueRecords
 from tasks.design import Chunk, read_plan
-from tasks.inputs import role_function, use_threads, value_function
+from tasks.inputs import use_threads
 from tasks.kept_adapters import keep_adapters, measure_kept
 from tasks.pass_size import note_smaller_pass
 from tasks.retries import TASK_OPTIONS
 from tasks.reuse import note_seconds
 from tasks.run_folder import RunFolder
 from tasks.spans import Span
+from tasks.value_function import role_function, value_function
 from tasks.workers import end_with_parent
 
 
@@ -62,14 +63,17 @@ def _name() -> str:
     if span.stage == "verify":
         return f"retrain corners {span.start}-{span.last} of {span.total}"
     trained = any(chunk.trained for chunk in span.chunks)
+    study = RunFolder(Path(task_run.parameters["directory"])).read_study()
     what = "fine-tune masks" if trained else "measure targets on kept adapters"
+    if study.lens != "data":
+        what = study.words.work
     return f"{what} {span.start}-{span.last} of {span.total}"
 
 
 @task(
-    name="fine-tune and evaluate",
+    name="measure masks",
     task_run_name=_name,
-    description="Fine-tune one LoRA adapter a mask, evaluate the targets on it, store the values.",
+    description="Measure the targets under each mask (lens data: on a LoRA adapter), store the values.",
     tags=["train"],
     **TASK_OPTIONS,
 )
@@ -86,7 +90,7 @@ def measure(directory: str, span: Span, deadline: float | None = None) -> SpanDo
     plan = read_plan(folder.directory / span.plan)
     use_threads(folder.read_study().runner.threads)
     again = (task_run.run_count or 1) > 1
-    n_outputs = len(value_function(folder).targets)
+    n_outputs = len(value_function(folder).target_names)
     rows: list[Row] = []
     done, failed, seconds, started = 0, 0, 0.0, time.time()
     for chunk in span.chunks:
@@ -104,13 +108,13 @@ def measure(directory: str, span: Span, deadline: float | None = None) -> SpanDo
                 rows += _rows(some, measured.values[:, :n_outputs], measured.losses)
     kept = sum(len(chunk.kept) for chunk in span.chunks)
     get_run_logger().info(
-        "%d fine-tunes and %d adapters kept from before in %.1f s, %d failed",
+        "%d masks measured and %d adapters kept from before in %.1f s, %d failed",
         len(rows) - kept, kept, seconds, failed,
     )  # fmt: skip
     return SpanDone(rows=tuple(rows), done=done, failed=failed, started=started, seconds=seconds)
 
 
-def _function(folder: RunFolder, plan: MeasurementPlan, chunk: Chunk) -> SubsetTraining:
+def _function(folder: RunFolder, plan: MeasurementPlan, chunk: Chunk) -> ValueFunction:
     """What the rows of a chunk, which have one role's training, are measured by."""
     return role_function(folder, plan.roles[chunk.rows[0]]).with_targets(chunk.columns)
 
@@ -124,8 +128,10 @@ def _is_stored(folder: RunFolder, plan: MeasurementPlan, chunk: Chunk) -> bool:
 
 def _train(folder: RunFolder, plan: MeasurementPlan, chunk: Chunk, rows: list[int]) -> tuple[Measured, float]:
     """Fine-tunes some rows and remembers their values and adapters; also the seconds."""
-    size = folder.adapters_per_pass()
-    function = _function(folder, plan, chunk).with_pass_size(size)
+    function = _function(folder, plan, chunk)
+    size = folder.adapters_per_pass() if isinstance(function, SubsetTraining) else 0
+    if isinstance(function, SubsetTraining):
+        function = function.with_pass_size(size)
     started = time.perf_counter()
     measured = function(plan.masks[rows], plan.seeds[rows])
     seconds = time.perf_counter() - started
@@ -150,7 +156,7 @@ def _measure_again(
 
 
 def _append(
-    folder: RunFolder, function: SubsetTraining, plan: MeasurementPlan, rows: list[int], measured: Measured
+    folder: RunFolder, function: ValueFunction, plan: MeasurementPlan, rows: list[int], measured: Measured
 ) -> None:
     """Remembers the values of some rows of the plan."""
     masks, seeds = plan.masks[rows], plan.seeds[rows]

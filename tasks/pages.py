@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from matplotlib.figure import Figure
 
 from spex_data.groups import Grouping
 from spex_data.reports import (
@@ -15,11 +16,15 @@ from spex_data.reports import (
     effects_heatmap,
     interaction_graph,
     predicted_against_actual,
+    read_document,
     save_figure,
     what_ifs,
     write_report,
     write_table,
 )
+from spex_data.reports.grid_figure import component_grid, pruning_curve
+from spex_data.reports.pictures import STUDY
+from spex_data.reports.text_figure import text_figure
 from spex_data.study import StudyConfig
 from tasks.inputs import load_examples
 from tasks.run_folder import RunFolder
@@ -65,12 +70,12 @@ def write_pages(folder: RunFolder, recovery: Recovery, missing: Sequence[str] = 
 
 def _figures(folder: RunFolder, recovery: Recovery, units: Sequence[str]) -> dict[str, dict[str, Path]]:
     """Draws figures/: of each target its graph and its held-out masks, and the heat map of the study."""
-    document = recovery.interactions
+    study, document = folder.read_study(), recovery.interactions
     figures: dict[str, dict[str, Path]] = {}
     for column, target in enumerate(document["targets"][:MOST_FIGURES]):
         judged = recovery.faithfulness[column]
         name = f"target-{column:03d}"
-        drawn = {"graph": interaction_graph(document, target["name"], unit=units[column])}
+        drawn = pictures(folder, document, column, units[column])
         if len(recovery.heldout_masks):
             drawn["heldout"] = predicted_against_actual(
                 recovery.heldout_values[:, column],
@@ -78,24 +83,66 @@ def _figures(folder: RunFolder, recovery: Recovery, units: Sequence[str]) -> dic
                 target=target["name"],
                 unit=units[column],
                 r2=judged.r2,
-                noise_ceiling=judged.noise_ceiling.value,
+                noise_ceiling=None if study.words.exact else judged.noise_ceiling.value,
+                measured=study.words.measured,
             )
         figures[target["name"]] = {
             kind: _svg(save_figure(figure, folder.figures, f"{name}-{kind}"))
             for kind, figure in drawn.items()
         }
-    save_figure(effects_heatmap(document, unit=folder.unit()), folder.figures, "effects")
+    if study.lens == "data" or len(document["targets"]) > 1:
+        save_figure(effects_heatmap(document, unit=folder.unit()), folder.figures, "effects")
+    if folder.prune.is_file() and study.lens == "components":
+        curve = pruning_curve(read_document(folder.prune))
+        figures[STUDY] = {"prune": _svg(save_figure(curve, folder.figures, "prune"))}
     return figures
+
+
+def pictures(folder: RunFolder, document: dict[str, Any], column: int, unit: str) -> dict[str, Figure]:
+    """The pictures of what acts on a target, by the lens of its study."""
+    study, name = folder.read_study(), document["targets"][column]["name"]
+    if study.lens == "features":
+        spans = [(int(start), int(end)) for start, end in folder.read_manifest()["spans"]]
+        text = str(study.features.text)
+        return {"text": text_figure(document, text, spans, target=name, unit=unit)}
+    if study.lens == "components":
+        return {"grid": component_grid(document, target=name, unit=unit)}
+    return {"graph": interaction_graph(document, name, unit=unit)}
+
+
+def _lens_method(folder: RunFolder, study: StudyConfig, manifest: dict[str, Any]) -> dict[str, str]:
+    """What was run where training data are not what is masked."""
+    features, components = study.features, study.components
+    tuned = f", fine-tuned on all of {study.data.train}" if study.model.finetune else ""
+    masked = {
+        "features": ("Text", f"units: {features.units}, hidden by {features.masking}"),
+        "components": (
+            "Components",
+            f"{manifest.get('n_groups')}, silenced by {components.ablation}; a value is a mean over"
+            f" {manifest.get('n_examples')} rows",
+        ),
+    }[study.lens]
+    return {
+        "Repeat it with": f"spex-data run {folder.study} --out ANOTHER_FOLDER",
+        masked[0]: masked[1],
+        "Model": f"{study.model.source}{tuned}, on {manifest.get('device')} in {manifest.get('dtype')}",
+        "Masks": f"{study.masks.scheme}, p = {study.masks.p}; study seed {study.seed}",
+        "Decoder": f"{study.decoding.method}, sets up to {study.decoding.max_order}",
+    }
 
 
 def method_of(folder: RunFolder, study: StudyConfig) -> dict[str, str]:
     """What was run, in lines for the report's last section."""
     manifest: dict[str, Any] = folder.read_manifest()
-    versions = ", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items())
+    ends = {
+        "Hashes": ", ".join(f"{name} {digest[:12]}" for name, digest in manifest.get("hashes", {}).items()),
+        "Versions": ", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items()),
+    }
+    if study.lens != "data":
+        return {**_lens_method(folder, study, manifest), **ends}
     git = manifest.get("git") or {}
     lora, training, masks = study.lora, study.training, study.masks
     sizes = f"{manifest.get('n_examples')} examples in {manifest.get('n_groups')} groups"
-    hashes = ", ".join(f"{name} {digest[:12]}" for name, digest in manifest.get("hashes", {}).items())
     return {
         "Repeat it with": f"spex-data run {folder.study} --out ANOTHER_FOLDER",
         "Data": f"{study.data.train}: {sizes}",
@@ -105,15 +152,14 @@ def method_of(folder: RunFolder, study: StudyConfig) -> dict[str, str]:
         f"{training.optimizer} at {training.learning_rate}, {training.schedule} schedule",
         "Masks": f"{masks.scheme}, p = {masks.p}; seeds {training.seeds}, study seed {study.seed}",
         "Decoder": f"{study.decoding.method}, sets up to {study.decoding.max_order} groups",
-        "Hashes": hashes,
-        "Versions": versions,
+        **ends,
         "Git": f"{git.get('revision', 'unknown')}{' with changes' if git.get('dirty') else ''}",
     }
 
 
 def _texts(study: StudyConfig, grouping: Grouping) -> list[list[str]] | None:
     """Example texts of every group, or their ids, or nothing, as report.text says."""
-    if study.report.text == "none":
+    if study.report.text == "none" or study.lens != "data":
         return None
     if study.report.text == "ids":
         return [[grouping.example_ids[row] for row in rows] for rows in grouping.members]

@@ -28,7 +28,7 @@ def planted_rows(directory: Path) -> list[PlantedRow]:
     """
     folder = RunFolder(directory)
     study = folder.read_study()
-    if not study.data.embedded or study.targets_source != study.data.train:
+    if study.lens != "data" or not study.data.embedded or study.targets_source != study.data.train:
         return []
     from spex_data.embedded import demo_world
 

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prefect import get_run_logger, task
 from pydantic import BaseModel as Record
 
-from spex_data.data import Examples
 from spex_data.errors import StoreError
+from spex_data.evaluation.targets import UNITS
 from spex_data.groups import Grouping
 from spex_data.study import StudyConfig
 from spex_data.values import write_parquet
 from tasks.inputs import (
     build_value_function,
     draw_plan,
-    keep_value_function,
     load_base_model,
     load_examples,
     make_grouping,
     use_threads,
 )
+from tasks.lens_inputs import lens_inputs
 from tasks.pass_size import decide_pass_size
 from tasks.retries import TASK_OPTIONS
 from tasks.run_folder import RunFolder, provenance
 from tasks.tracking import TrackedRun, log_dataset, log_files, log_params
+from tasks.value_function import keep_value_function
 
 
 class Prepared(Record, frozen=True):
@@ -70,6 +73,72 @@ def prepare(directory: str, tracked: TrackedRun, *, update: bool = False, extend
     folder = RunFolder(Path(directory))
     study, before = folder.read_study(), folder.read_manifest()
     use_threads(study.runner.threads)
+    if study.lens == "data":
+        found = _data_inputs(study, before, update=update)
+    else:
+        found = _lens_inputs(study, folder)
+    grouping, hashes = found.grouping, found.hashes
+    hashed = before.get("hashes", {})
+    changed = [what for what in hashes if what in hashed and hashed[what] != hashes[what]]
+    refused = [what for what in changed if not update and not (extend and what == "targets")]
+    if refused:
+        raise StoreError(
+            f"was begun with other {' and '.join(refused)} than the study names now",
+            where=str(folder.directory),
+            instead="choose another folder with --out, or write --update to reuse the values still valid",
+        )
+    write_parquet(grouping.to_table(), folder.groups)
+    keep_value_function(folder, found.function)
+    plan = draw_plan(study, grouping)[1]
+    sized = decide_pass_size(study, found.function, plan, before) if study.lens == "data" else {}
+    folder.update_manifest(
+        {
+            "study": study.name,
+            "seed": study.seed,
+            "hashes": hashes,
+            "steps_per_epoch": found.steps_per_epoch,
+            **sized,
+            "n_groups": grouping.n_groups,
+            "n_examples": found.n_examples,
+            "n_targets": len(found.function.target_names),
+            "units": list(found.units),
+            **({"spans": [list(span) for span in found.spans]} if found.spans else {}),
+            "device": found.base_model.device,
+            "dtype": found.base_model.dtype,
+            **provenance(),
+        }
+    )
+    _track(tracked, folder, study, found)
+    get_run_logger().info(
+        "%d examples in %d %s (%d always on), %d targets, %s on %s",
+        found.n_examples, grouping.n_groups, study.words.many, len(grouping.core),
+        len(found.function.target_names), found.base_model.source, found.base_model.device,
+    )  # fmt: skip
+    return Prepared(
+        n_groups=grouping.n_groups,
+        n_examples=found.n_examples,
+        n_core=len(grouping.core),
+        targets=found.function.target_names,
+        steps_per_epoch=found.steps_per_epoch,
+        changed=tuple(what for what in changed if what != "recipe"),
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a study is about, whatever its lens."""
+
+    function: Any
+    grouping: Grouping
+    hashes: dict[str, str]
+    units: Sequence[str]
+    base_model: Any
+    n_examples: int
+    steps_per_epoch: int
+    spans: Sequence[tuple[int, int]] = ()
+
+
+def _data_inputs(study: StudyConfig, before: dict[str, Any], *, update: bool) -> _Found:
     examples = load_examples(study)
     base_model = load_base_model(study, examples)
     grouping = make_grouping(study, examples, base_model)
@@ -82,46 +151,14 @@ def prepare(directory: str, tracked: TrackedRun, *, update: bool = False, extend
         "model": base_model.fingerprint,
         "recipe": measured.recipe.fingerprint,
     }
-    hashed = before.get("hashes", {})
-    changed = [what for what in hashes if what in hashed and hashed[what] != hashes[what]]
-    refused = [what for what in changed if not update and not (extend and what == "targets")]
-    if refused:
-        raise StoreError(
-            f"was begun with other {' and '.join(refused)} than the study names now",
-            where=str(folder.directory),
-            instead="choose another folder with --out, or write --update to reuse the values still valid",
-        )
-    write_parquet(grouping.to_table(), folder.groups)
-    keep_value_function(folder, measured)
-    folder.update_manifest(
-        {
-            "study": study.name,
-            "seed": study.seed,
-            "hashes": hashes,
-            "steps_per_epoch": steps,
-            **decide_pass_size(study, measured, draw_plan(study, grouping)[1], before),
-            "n_groups": grouping.n_groups,
-            "n_examples": len(examples),
-            "n_targets": len(measured.targets),
-            "units": list(measured.targets.units),
-            "device": base_model.device,
-            "dtype": base_model.dtype,
-            **provenance(),
-        }
-    )
-    _track(tracked, folder, study, examples, grouping, hashes)
-    get_run_logger().info(
-        "%d examples in %d groups (%d always on), %d targets, %s on %s",
-        len(examples), grouping.n_groups, len(grouping.core), len(measured.targets.names),
-        base_model.source, base_model.device,
-    )  # fmt: skip
-    return Prepared(
-        n_groups=grouping.n_groups,
-        n_examples=len(examples),
-        n_core=len(grouping.core),
-        targets=measured.target_names,
-        steps_per_epoch=steps,
-        changed=tuple(what for what in changed if what != "recipe"),
+    return _Found(measured, grouping, hashes, measured.targets.units, base_model, len(examples), steps)
+
+
+def _lens_inputs(study: StudyConfig, folder: RunFolder) -> _Found:
+    found = lens_inputs(study, folder)
+    units = [UNITS[output] for output in found.outputs]
+    return _Found(
+        found.function, found.grouping, found.hashes, units, found.base_model, found.n_rows, 0, found.spans
     )
 
 
@@ -143,26 +180,28 @@ def _track(
     tracked: TrackedRun,
     folder: RunFolder,
     study: StudyConfig,
-    examples: Examples,
-    grouping: Grouping,
-    hashes: dict[str, str],
+    found: _Found,
 ) -> None:
     log_params(tracked, flat(study.as_mapping()))
+    rows, source, context = ("data", study.data.train, "training")
+    if study.lens != "data":
+        rows, source, context = ("targets", study.targets_source, "explained")
     log_dataset(
         tracked,
-        name=Path(study.data.train).name or "data",
-        digest=hashes["data"],
-        source=study.data.train,
-        profile=f'{{"examples": {len(examples)}}}',
-        context="training",
+        name=Path(source).name or "data",
+        digest=found.hashes[rows],
+        source=source,
+        profile=f'{{"examples": {found.n_examples}}}',
+        context=context,
     )
+    many, grouping = study.words.many, found.grouping
     log_dataset(
         tracked,
-        name="groups",
-        digest=hashes["groups"],
+        name=many,
+        digest=found.hashes["groups"],
         source=str(folder.groups),
-        profile=f'{{"groups": {grouping.n_groups}, "core": {len(grouping.core)}}}',
-        context="groups",
+        profile=f'{{"{many}": {grouping.n_groups}, "core": {len(grouping.core)}}}',
+        context=many,
     )
     log_files(tracked, [folder.study, folder.groups])
 

@@ -41,7 +41,7 @@ def collect(directory: str, failed: int, tracked: TrackedRun) -> ValueTable:
     causes_known = [cause for cause in table.causes if cause and cause != NOT_YET]
     if causes_known:
         get_run_logger().warning(
-            "%d fine-tunes failed, %d of them now; the first: %s", len(causes_known), failed, causes_known[0]
+            "%d masks failed, %d of them now; the first: %s", len(causes_known), failed, causes_known[0]
         )
     return table
 
@@ -69,6 +69,7 @@ def recover(directory: str, table: ValueTable, tracked: TrackedRun, method: str)
         recovery = recover_values(
             table,
             study_name=study.name,
+            lens=study.lens,
             group_names=grouping.names,
             method=method,
             max_order=study.decoding.max_order,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spex_data.masks import MeasurementPlan
 from spex_data.reports.durations import duration
-from spex_data.value_functions import SubsetTraining
+from spex_data.value_functions import SubsetTraining, ValueFunction
 from spex_data.values import StoredValues
 
 
@@ -42,7 +42,7 @@ class Reuse:
 
 
 def find_reuse(
-    plan: MeasurementPlan, function: SubsetTraining, stored: StoredValues, kept: Mapping[str, str]
+    plan: MeasurementPlan, function: ValueFunction, stored: StoredValues, kept: Mapping[str, str]
 ) -> Reuse:
     """Asks the store and the adapters kept which rows of a plan they have, by content key.
 
@@ -53,12 +53,20 @@ def find_reuse(
         kept: File of each adapter, by its content key.
     """
     known = stored.lookup(function.keys(plan.masks, plan.seeds))[0]
-    names = function.adapter_keys(plan.masks, plan.seeds) if kept else [""] * len(plan)
+    trains = isinstance(function, SubsetTraining) and kept
+    names = function.adapter_keys(plan.masks, plan.seeds) if trains else [""] * len(plan)
     return Reuse(known, tuple(kept.get(name) for name in names), len(stored))
 
 
 def reuse_words(
-    *, total: int, done: int, kept: int, stored: int, changed: Sequence[str], seconds: float | None
+    *,
+    total: int,
+    done: int,
+    kept: int,
+    stored: int,
+    changed: Sequence[str],
+    seconds: float | None,
+    work: str = "fine-tunes",
 ) -> list[str]:
     """What a run says before it starts; nothing of a new one.
 
@@ -69,6 +77,7 @@ def reuse_words(
         stored: Values in the store, valid or not.
         changed: What differs from the study that the folder held, in words.
         seconds: What a fine-tune took here before, None if unknown.
+        work: What is done with a mask.
     """
     train = total - done - kept
     lines = [f"not as before: {', '.join(changed)}"] if changed else []
@@ -76,13 +85,14 @@ def reuse_words(
         return lines
     parts = []
     if done:
-        parts.append(f"{done:,} of {total:,} fine-tunes are valid as measured")
+        parts.append(f"{done:,} of {total:,} {work} are valid as measured")
     if kept:
         parts.append(f"{kept:,} of {total:,} have a kept adapter, and are measured on the targets they lack")
     if not parts:
-        parts.append(f"none of the {total:,} fine-tunes was measured before as the study is now")
+        parts.append(f"none of the {total:,} {work} was measured before as the study is now")
     about = f" (about {duration(train * seconds)} by what one took here)" if seconds and train else ""
-    parts.append(f"{train:,} are trained{about}" if train else "nothing is trained")
+    done_with = "trained" if work == "fine-tunes" else "measured"
+    parts.append(f"{train:,} are {done_with}{about}" if train else f"nothing is {done_with}")
     return [*lines, "reused: " + "; ".join(parts)]
 
 

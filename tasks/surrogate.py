@@ -14,12 +14,12 @@ from spex_data.errors import StoreError, TrainingError
 from spex_data.study import StudyConfig
 from spex_data.values import ValueTable
 from tasks.design import read_plan
-from tasks.inputs import value_function
 from tasks.kept_adapters import find_kept
 from tasks.retries import TASK_OPTIONS
 from tasks.run_folder import RunFolder
 from tasks.simulated import listens
 from tasks.tracking import TrackedRun, log_params
+from tasks.value_function import value_function
 
 if TYPE_CHECKING:
     from spex_data.surrogate import Surrogate

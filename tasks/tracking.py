@@ -39,12 +39,14 @@ class TrackedRun(BaseModel, frozen=True):
         experiment_id: MLflow experiment.
         run_id: The run of this execution.
         url: Its page, where the tracking URI is a server's.
+        lens: Of its study, which names its curves.
     """
 
     uri: str = ""
     experiment_id: str = ""
     run_id: str | None = None
     url: str | None = None
+    lens: str = "data"
 
 
 def tracking_uri(study: StudyConfig, directory: Path) -> str:
@@ -65,7 +67,7 @@ def start_run(study: StudyConfig, directory: Path, tags: Mapping[str, str]) -> T
         RunnerError: The tracking server does not answer, within some 10 s.
     """
     if not study.tracking.mlflow:
-        return TrackedRun()
+        return TrackedRun(lens=study.lens)
     uri = tracking_uri(study, directory)
     client = _client(uri)
     try:
@@ -88,7 +90,7 @@ def start_run(study: StudyConfig, directory: Path, tags: Mapping[str, str]) -> T
         ) from error
     run_id, page = run.info.run_id, _page(study, directory, uri)
     url = f"{page.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}?{MODE}" if page else None
-    return TrackedRun(uri=uri, experiment_id=experiment_id, run_id=run_id, url=url)
+    return TrackedRun(uri=uri, experiment_id=experiment_id, run_id=run_id, url=url, lens=study.lens)
 
 
 def write_pages_card(runs: Path, *, database: str, page: str) -> Path:

@@ -22,9 +22,9 @@ from spex_data.study import StudyConfig
 from spex_data.values import ValueTable, read_value_table, write_value_table
 from spex_data.verification import judge
 from tasks.design import Chunk, read_plan, write_plan
-from tasks.inputs import FILTERED, VERIFY, role_function, value_function
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, log_curves, log_files
+from tasks.value_function import FILTERED, VERIFY, role_function, value_function
 from tasks.verify_plan import Asked, asked_of_study, verification_plan
 
 

@@ -21,9 +21,10 @@ from spex_data.verification import (
     free_pairs,
     null_hypotheses,
 )
-from tasks.inputs import FILTERED, VERIFY, plan_of
+from tasks.inputs import plan_of
 from tasks.masks_so_far import design_so_far
 from tasks.run_folder import RunFolder
+from tasks.value_function import FILTERED, VERIFY
 
 CONTROLS = 2
 """Pairs that are retrained for no other reason than that they should do nothing."""

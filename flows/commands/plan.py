@@ -23,7 +23,14 @@ def plan(config: str, out: str | None, overrides: tuple[str, ...], json_wanted: 
     from tasks.run_folder import RunFolder
 
     study = load_study(config, overrides)
-    document = plan_costs(study, RunFolder(Path(out) if out else Path("runs") / study.name))
+    folder = RunFolder(Path(out) if out else Path("runs") / study.name)
+    if study.lens != "data":
+        from tasks.lens_planning import plan_lens, plan_words
+
+        planned = plan_lens(study, folder)
+        click.echo(as_json(planned) if json_wanted else "\n".join(plan_words(planned)), nl=not json_wanted)
+        return
+    document = plan_costs(study, folder)
     if json_wanted:
         click.echo(as_json(document), nl=False)
     else:

@@ -21,11 +21,20 @@ def report(run_dir: str, json_wanted: bool) -> None:
     from tasks.foreign import recover_from
     from tasks.joined import joined_values, still_missing
     from tasks.pages import write_pages
-    from tasks.run_folder import RunFolder
+    from tasks.run_folder import RunFolder, texts_of
 
     folder = RunFolder(Path(run_dir))
     study = folder.read_study()
     with writer_lock(folder.directory):
+        if texts_of(folder):
+            from tasks.texts import write_texts
+
+            for _, one in texts_of(folder):
+                method, top = study.decoding.method, study.report.top
+                write_pages(one, recover_from(one.directory, method=method, max_order=None, top=top))
+            write_texts(folder)
+            click.echo(f"written: {folder.report}")
+            return
         whole = folder.values.is_file()
         values = read_value_table(folder.values) if whole else joined_values(folder)
         recovery = recover_from(

@@ -43,7 +43,8 @@ def run(
     study = load_study(str(config), overrides)  # every error at once, before anything is started
     require_servers(study)
     from flows.approval import require_page
-    from flows.attribution import AttributionParameters, attribution
+    from flows.attribution import AttributionParameters
+    from flows.lenses import flow_of
     from flows.stopping import result_of
     from flows.summary import print_summary, run_document
     from flows.terminal import progress_shown
@@ -53,7 +54,7 @@ def run(
     console = Console(stderr=json_wanted)
     parameters = AttributionParameters(config=str(config), overrides=overrides, out=out, update=update)
     with progress_shown(console):
-        result = result_of(attribution, parameters)
+        result = result_of(flow_of(study), parameters)
     if json_wanted:
         click.echo(as_json(run_document(result)), nl=False)
     else:

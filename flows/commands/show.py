@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -22,21 +23,27 @@ def show(
 ) -> None:
     """Show what a run found, in the terminal."""
     from flows.filters import filter_words, selected
-    from flows.summary import print_interactions, read_interactions
+    from flows.summary import documents_of, print_run
     from spex_data.reports import as_json, read_document
     from tasks.run_folder import RunFolder
 
-    document = selected(read_interactions(Path(run_dir)), target=target, order=order, kind=kind)
+    folder = RunFolder(Path(run_dir))
+    folder.read_study()
+
+    def choose(document: dict[str, Any]) -> dict[str, Any]:
+        return selected(document, target=target, order=order, kind=kind)
+
     if json_wanted:
-        click.echo(as_json(document), nl=False)
+        found = documents_of(folder)
+        shown = {"texts": found["texts"]} if "texts" in found else choose(found["interactions"])
+        click.echo(as_json(shown), nl=False)
         return
     filtered = filter_words(order=order, kind=kind)
-    if not document["targets"]:
+    shown_documents = print_run(Console(), folder, top=top, choose=choose)
+    if not any(document["targets"] for document in shown_documents):
         click.echo(f"nothing of {filtered} was found; `spex-data show {run_dir}` shows what was")
         return
-    print_interactions(Console(), document, top=top, unit=RunFolder(Path(run_dir)).unit())
-    rounds = RunFolder(Path(run_dir)).rounds
-    if rounds.is_file() and not filtered:
-        click.echo(f"ended     {read_document(rounds)['rounds'][-1]['why']}")
+    if folder.rounds.is_file() and not filtered:
+        click.echo(f"ended     {read_document(folder.rounds)['rounds'][-1]['why']}")
     if filtered:
         click.echo(f"shown: {filtered} alone; the sentences above speak of these only")

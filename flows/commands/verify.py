@@ -21,10 +21,11 @@ from flows.options import JSON
 def verify(run_dir: str, groups: str, target: str | None, json_wanted: bool) -> None:
     """Retrain what decides whether some groups act together; says what it costs before it starts."""
     from spex_data.reports import as_json
-    from tasks.hypothesis import chosen_groups, chosen_target
+    from tasks.hypothesis import chosen_groups, chosen_target, require_training
     from tasks.run_folder import RunFolder
 
     folder = RunFolder(Path(run_dir))
+    require_training(folder)
     members = chosen_groups(folder, groups)
     column = chosen_target(folder, target)
     require_servers(folder.read_study())

@@ -38,6 +38,10 @@ def allocation(ceiling: NoiseCeiling, r2: float | None) -> Allocation:
         return Allocation(
             None, "no held-out mask was trained with two seeds, so noise is unknown: heldout_seeds: 2", None
         )
+    if ceiling.value == 1.0 and not ceiling.seed_variance:
+        short = r2 is not None and r2 < 0.9
+        more = "predictions are short of them: more masks" if short else "predictions reach them"
+        return Allocation("masks" if short else "either", f"values are exact, and {more}", 0.0)
     total = ceiling.signal_variance + ceiling.seed_variance
     noise = ceiling.seed_variance / total if total > 0 else 0.0
     told = f"{noise:.0%} of one fine-tune's variance is seed noise"

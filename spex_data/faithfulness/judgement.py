@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spex_data.errors import DecodingError
-from spex_data.faithfulness.noise_ceiling import NoiseCeiling, noise_ceiling
+from spex_data.faithfulness.noise_ceiling import NoiseCeiling, no_noise, noise_ceiling
 from spex_data.faithfulness.rank_ceiling import RankCeiling, rank_ceiling
 from spex_data.faithfulness.resampling import score_interval
 from spex_data.faithfulness.scores import r2, spearman
@@ -49,7 +49,7 @@ class Predictor(Protocol):
 
 
 def faithfulness(
-    found: Predictor, masks: ArrayLike, replicates: ArrayLike, *, seed: int = 0
+    found: Predictor, masks: ArrayLike, replicates: ArrayLike, *, seed: int = 0, exact: bool = False
 ) -> list[Faithfulness]:
     """Judges predictions on held-out masks.
 
@@ -59,6 +59,7 @@ def faithfulness(
         replicates: float64[h, k, t], or float64[h, k] for one target: each mask's value for each seed;
             NaN where there is none.
         seed: Of the bootstrap of the noise ceiling.
+        exact: Whether values depend on no seed, so that the ceiling is 1 without any mask measured twice.
 
     Returns:
         One Faithfulness a target.
@@ -83,7 +84,7 @@ def faithfulness(
         counts = known.sum(axis=1)
         measured = counts > 0
         means = np.where(known, values, 0.0).sum(axis=1)[measured] / counts[measured]
-        ceiling = noise_ceiling(values, seed=seed)
+        ceiling = no_noise(means) if exact else noise_ceiling(values, seed=seed)
         guess = predicted[measured, target]
         judged.append(
             Faithfulness(
@@ -94,7 +95,7 @@ def faithfulness(
                 n_seeds=ceiling.n_seeds,
                 r2_ci=score_interval(r2, means, guess, seed=seed),
                 spearman_ci=score_interval(spearman, means, guess, seed=seed),
-                rank_ceiling=rank_ceiling(values, ceiling=ceiling, seed=seed),
+                rank_ceiling=None if exact else rank_ceiling(values, ceiling=ceiling, seed=seed),
             )
         )
     return judged

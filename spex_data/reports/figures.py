@@ -34,6 +34,7 @@ def predicted_against_actual(
     r2: float | None = None,
     noise_ceiling: float | None = None,
     seed_sd: float | None = None,
+    measured: str = "by fine-tuning",
 ) -> Figure:
     """What the expansion says of held-out masks against what was measured.
 
@@ -44,6 +45,7 @@ def predicted_against_actual(
         unit: What the values are, such as "log-odds".
         r2: Named in the title when known.
         noise_ceiling: Named in the title when known.
+        measured: How the values came about.
         seed_sd: Standard deviation that training seeds leave in `actual`; drawn as a band when known.
     """
     actual, predicted = np.asarray(actual, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
@@ -68,7 +70,7 @@ def predicted_against_actual(
             label=f"{int(known.sum())} held-out masks",
         )  # fmt: skip
         axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-        axes.set_xlabel(f"measured by fine-tuning ({unit_words(unit)})")
+        axes.set_xlabel(f"measured {measured} ({unit_words(unit)})")
         axes.set_ylabel(f"predicted ({unit_words(unit)})")
         judged = [f"R² {share(r2, minus=_MINUS)}"] if r2 is not None else []
         judged += [f"noise ceiling {share(noise_ceiling)}"] if noise_ceiling is not None else []
@@ -106,9 +108,10 @@ def effects_heatmap(document: Mapping[str, Any], *, unit: str = "value") -> Figu
             axes,
             [shorten(results.groups[row], 28) for row in rows],
             [shorten(results.targets[column].name, 24) for column in columns],
+            results.words.one if results.words.exact else "group of training examples",
         )
         bar = figure.colorbar(mesh, ax=axes, shrink=0.8, pad=0.02, aspect=30)
-        bar.set_label(f"mean effect of the group ({unit_words(unit)})")
+        bar.set_label(f"mean effect of the {results.words.one} ({unit_words(unit)})")
         bar.outline.set_visible(False)  # type: ignore[operator]
         axes.set_title(_title(rows, columns, results), loc="left")
     return figure
@@ -123,10 +126,10 @@ def _write_numbers(axes: Axes, effects: NDArray[np.float64], scale: float) -> No
             axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", size=8, color=ink)
 
 
-def _name_axes(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
+def _name_axes(axes: Axes, rows: Sequence[str], columns: Sequence[str], what: str) -> None:
     axes.set_yticks(np.arange(len(rows)) + 0.5, rows, color=INK, size=8.5)
     axes.set_xticks(np.arange(len(columns)) + 0.5, columns, color=INK, size=8.5, rotation=35, ha="right")
-    axes.set_ylabel("group of training examples")
+    axes.set_ylabel(what)
     axes.set_xlabel("target")
     axes.invert_yaxis()
     axes.tick_params(length=0)
@@ -134,10 +137,11 @@ def _name_axes(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
 
 
 def _title(rows: NDArray[np.intp], columns: NDArray[np.intp], results: Results) -> str:
-    title = f"{inert(results.study)}: mean effect of each group"
+    title = f"{inert(results.study)}: mean effect of each {results.words.one}"
     if len(rows) < len(results.groups) or len(columns) < len(results.targets):
         left = (
-            f"{len(rows)} of {len(results.groups)} groups, {len(columns)} of {len(results.targets)} targets"
+            f"{len(rows)} of {len(results.groups)} {results.words.many},"
+            f" {len(columns)} of {len(results.targets)} targets"
         )
         return f"{title}\nthe largest: {left}"
     return title

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from spex_data.reports.live import Heldout, names_script
 from spex_data.reports.page import MOST_WHOLE, compose_page
-from spex_data.reports.pictures import Figures, target_pictures
+from spex_data.reports.pictures import Figures, study_pictures, target_pictures
 from spex_data.reports.results import read_results
 from spex_data.reports.sections import Contents, sections_of
 from spex_data.reports.templates import filled, script
@@ -85,6 +85,7 @@ def render_report(document: Mapping[str, Any], **extras: Unpack[Extras]) -> str:
         heldout=_shown(extras.get("heldout"), numbers),
         what_if=_shown(extras.get("what_if"), numbers),
         method=extras.get("method") or {},
+        overview=study_pictures(figures),
     )
     scripts = _scripts() if numbers else ()
     return filled(

@@ -75,6 +75,7 @@ def compose_page(
         has_texts=bool(group_texts),
         kinds=KIND_MEANINGS,
         retrained=results.retraining is not None,
+        words=results.words,
     )
 
 
@@ -88,12 +89,12 @@ def _with_most_to_say(results: Results) -> list[int]:
 def _facts(results: Results) -> tuple[tuple[str, str], ...]:
     masks = sorted({one.n_masks for one in results.targets if one.n_masks is not None})
     counted = [
-        (str(len(results.groups)), "groups of training examples"),
+        (str(len(results.groups)), results.words.these),
         (str(len(results.targets)), "target" if len(results.targets) == 1 else "targets"),
     ]
     if masks:
         span = str(masks[0]) if len(masks) == 1 else f"{masks[0]} to {masks[-1]}"
-        counted.append((span, "masks: subsets of the groups that were trained on"))
+        counted.append((span, f"masks: {results.words.masks}"))
     return tuple(counted)
 
 
@@ -148,7 +149,7 @@ def _judged_by(result: TargetResult, said: Mapping[str, Any] | None) -> str:
     """Held-out masks, seeds and the rank correlation, as far as they are known."""
     parts = []
     if said and said.get("n_masks"):
-        seeds = said.get("n_seeds")
+        seeds = None if result.words.exact else said.get("n_seeds")
         of_seeds = "" if seeds is None else f", the mean over {seeds:g} seed{'s' * (seeds != 1)} each"
         parts.append(f"{said['n_masks']} held-out masks{of_seeds}")
     r2_ci = (said or {}).get("r2_ci")

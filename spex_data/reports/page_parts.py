@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from spex_data.masks.lenses import WORDS, LensWords
 from spex_data.reports.words import Belief
 
 
@@ -132,6 +133,7 @@ class Page:
         kinds: Kinds of pairs and what they mean.
         retrained: Whether anything was verified.
         refuted: Whether nothing of what was verified held up.
+        words: What the groups are called.
     """
 
     study: str
@@ -145,3 +147,4 @@ class Page:
     kinds: Mapping[str, str]
     retrained: bool = False
     refuted: bool = False
+    words: LensWords = WORDS["data"]

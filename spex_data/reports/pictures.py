@@ -15,6 +15,8 @@ _MEDIA = {".svg": "image/svg+xml", ".png": "image/png"}
 STUDY = ""
 """The key of figures that show the whole study."""
 GRAPH, HELDOUT = "graph", "heldout"
+OF_LENSES = ("text", "grid")
+"""Kinds that the page does not draw itself: they are seen, not only printed."""
 
 Figures = Mapping[str, Mapping[str, Path]]
 
@@ -61,6 +63,11 @@ def target_pictures(page: Page, results: Results, figures: Figures) -> dict[int,
     }
 
 
+def study_pictures(figures: Figures) -> list[Picture]:
+    """The figures of the whole study."""
+    return [_picture(kind, file, "the study", "") for kind, file in figures.get(STUDY, {}).items()]
+
+
 def words_of(kind: str, about: str, largest: str) -> Words:
     """What is said of a picture.
 
@@ -79,6 +86,20 @@ def words_of(kind: str, about: str, largest: str) -> Words:
         HELDOUT: (
             f"Predicted against measured values of {about} on masks that nothing was learned from.",
             "Each point is a held-out mask; on the diagonal the prediction is right.",
+        ),
+        "text": (
+            f"The text with its units shaded, for {about}. Largest: {largest}. The tables hold the numbers.",
+            "Blue units raise the value, orange ones lower it. Solid arcs join units worth more together"
+            " than apart, dashed ones units worth less.",
+        ),
+        "grid": (
+            f"Components by layer and head, for {about}. Largest: {largest}. The tables hold the numbers.",
+            "Blue components raise the value, orange ones lower it. Solid lines join components worth more"
+            " together than apart, dashed ones components worth less.",
+        ),
+        "prune": (
+            "The value with so many components kept, by each rule. prune.json holds the numbers.",
+            "What is left with so many components kept: by the expansion, and by rules that need none.",
         ),
     }.get(kind, (f"{kind} of {about}", kind))
     return Words(alt, caption)

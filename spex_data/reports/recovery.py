@@ -13,6 +13,7 @@ from spex_data.decoding import Decoded, Simulated, decoder
 from spex_data.errors import DecodingError
 from spex_data.faithfulness import Faithfulness, faithfulness
 from spex_data.masks import MaskDesign, MaskDistribution
+from spex_data.masks.lenses import words_of
 from spex_data.reports.document import faithfulness_document, interactions_document, number_or_none
 from spex_data.values import ValueTable
 
@@ -69,6 +70,7 @@ def recover_values(
     max_order: int,
     distribution: MaskDesign | MaskDistribution | None,
     seed: int = 0,
+    lens: str = "data",
     top: int = 20,
     fdr: float | None = None,
     features: Simulated | None = None,
@@ -84,6 +86,7 @@ def recover_values(
         distribution: What the masks were drawn from, their design for a method that needs it; Bernoulli
             with their share of ones if None.
         seed: Of the decoder's own draws.
+        lens: What the groups are: data, features or components.
         top: Interactions listed for each target.
         fdr: False discovery rate of those that are reported; None to test nothing.
         features: What a surrogate says of masks; None if none was asked.
@@ -98,10 +101,11 @@ def recover_values(
         masks, values, design=distribution or MaskDistribution.estimated(masks), features=features
     )
     heldout_masks, replicates = table.replicates("heldout")
-    judged = tuple(faithfulness(decoded, heldout_masks, replicates))
+    judged = tuple(faithfulness(decoded, heldout_masks, replicates, exact=words_of(lens).exact))
     held, means = table.aligned("heldout")
     interactions = interactions_document(
         study=study_name,
+        lens=lens,
         group_names=group_names,
         target_names=table.targets,
         decoded=decoded,

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from spex_data.errors import StoreError, TargetError
+from spex_data.masks.lenses import WORDS, LensWords, words_of
 from spex_data.reports.labels import distinct_labels, inert
 
 NOT_TESTED = "not tested"
@@ -64,6 +65,7 @@ class TargetResult:
         spearman: On held-out masks, None if unknown.
         noise_ceiling: The largest R2 that seed noise allows, None if unknown.
         effects: Main effects and interactions, largest first.
+        words: What the groups are called.
     """
 
     name: str
@@ -73,6 +75,7 @@ class TargetResult:
     spearman: float | None
     noise_ceiling: float | None
     effects: tuple[Effect, ...]
+    words: LensWords = WORDS["data"]
 
     @cached_property
     def interactions(self) -> tuple[Effect, ...]:
@@ -115,12 +118,19 @@ class Results:
         groups: Labels of the groups, no two alike.
         targets: One for each target.
         retraining: What verification took and came to, as interactions.json has it; None if there was none.
+        lens: What the groups are: data, features or components.
     """
 
     study: str
     groups: tuple[str, ...]
     targets: tuple[TargetResult, ...]
     retraining: Mapping[str, Any] | None = None
+    lens: str = "data"
+
+    @property
+    def words(self) -> LensWords:
+        """What the groups are called."""
+        return words_of(self.lens)
 
     @property
     def scale(self) -> float:
@@ -162,8 +172,11 @@ def read_results(document: Mapping[str, Any] | Results) -> Results:
         return Results(
             study=str(document["study"]),
             groups=labels,
-            targets=tuple(_target(entry, labels) for entry in document["targets"]),
+            targets=tuple(
+                _target(entry, labels, str(document.get("lens", "data"))) for entry in document["targets"]
+            ),
             retraining=document.get("verification"),
+            lens=str(document.get("lens", "data")),
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise StoreError(
@@ -189,7 +202,7 @@ def listing(result: TargetResult, *, top: int, floor: float) -> tuple[tuple[Effe
     return tuple(together), tuple(alone)
 
 
-def _target(entry: Mapping[str, Any], labels: tuple[str, ...]) -> TargetResult:
+def _target(entry: Mapping[str, Any], labels: tuple[str, ...], lens: str) -> TargetResult:
     effects = [_effect(one, labels) for one in entry["interactions"] if one["value"] is not None]
     return TargetResult(
         name=str(entry["name"]),
@@ -199,6 +212,7 @@ def _target(entry: Mapping[str, Any], labels: tuple[str, ...]) -> TargetResult:
         spearman=entry["spearman"],
         noise_ceiling=entry["noise_ceiling"],
         effects=tuple(sorted(effects, key=lambda one: -abs(one.value))),
+        words=words_of(lens),
     )
 
 

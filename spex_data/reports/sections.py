@@ -20,7 +20,7 @@ from spex_data.reports.labels import inert, shorten, signed
 from spex_data.reports.live import Heldout, graph_data, heldout_data, packed, target_script
 from spex_data.reports.page import MOST_WHOLE
 from spex_data.reports.page_parts import Page, TargetPart
-from spex_data.reports.pictures import GRAPH, HELDOUT, Picture, words_of
+from spex_data.reports.pictures import GRAPH, HELDOUT, OF_LENSES, Picture, words_of
 from spex_data.reports.results import Results
 from spex_data.reports.templates import filled
 from spex_data.reports.what_if import LEAST_AGREEMENT, WhatIf, told
@@ -42,6 +42,7 @@ class Contents:
         heldout: Of each target, by its number, its held-out masks.
         what_if: Of each target, by its number, what the page predicts from.
         method: What was run, label by label.
+        overview: Figures of the whole study.
     """
 
     page: Page
@@ -50,6 +51,7 @@ class Contents:
     heldout: Mapping[int, Heldout] = field(default_factory=dict)
     what_if: Mapping[int, WhatIf] = field(default_factory=dict)
     method: Mapping[str, str] = field(default_factory=dict)
+    overview: Sequence[Picture] = ()
 
 
 def sections_of(contents: Contents) -> list[Markup]:
@@ -61,7 +63,11 @@ def sections_of(contents: Contents) -> list[Markup]:
 def parts_of(contents: Contents, target: TargetPart) -> list[Markup]:
     """The parts of a target that have something to say, in order, as HTML."""
     made = ((make.__name__, make(contents, target)) for make in PARTS)
-    return [filled(f"parts/{name}", target=target, **values) for name, values in made if values is not None]
+    return [
+        filled(f"parts/{name}", page=contents.page, target=target, **values)
+        for name, values in made
+        if values is not None
+    ]
 
 
 def answers(contents: Contents) -> Values:
@@ -90,6 +96,11 @@ def across(contents: Contents) -> Values | None:
         "linked": on_page,
         "clusters": [_told_cluster(one, results) for one in clusters],
     }
+
+
+def overview(contents: Contents) -> Values | None:
+    """What is said of the whole study in pictures, such as what pruning leaves."""
+    return {"pictures": contents.overview} if contents.overview else None
 
 
 def targets(contents: Contents) -> Values | None:
@@ -125,12 +136,14 @@ def pictures(contents: Contents, target: TargetPart) -> Values | None:
     graph = graph_data(contents.results.targets[target.number])
     one = contents.heldout.get(target.number)
     heldout = None if one is None else heldout_data(one)
+    drawn = contents.pictures.get(target.number, ())
     return {
         "data": target_script(graph, heldout, _offered(contents, target)),
         "graph": None if graph is None else words_of(GRAPH, target.name, target.largest),
         "heldout": None if heldout is None else words_of(HELDOUT, target.name, target.largest),
         "n_heldout": 0 if heldout is None else len(heldout["actual"]),
-        "still": contents.pictures.get(target.number, ()),
+        "seen": [one for one in drawn if one.kind in OF_LENSES],
+        "still": [one for one in drawn if one.kind not in OF_LENSES],
     }
 
 
@@ -153,6 +166,7 @@ def alone(_: Contents, target: TargetPart) -> Values | None:
 SECTIONS: tuple[Callable[[Contents], Values | None], ...] = (
     answers,
     across,
+    overview,
     targets,
     groups,
     reading,

@@ -82,7 +82,7 @@ def _alone(result: TargetResult) -> str:
     named = listed([f"{_name(one, 0)} ({signed(one.value)})" for one in mains[:3]])
     more = f", besides {len(mains) - 3} more" if len(mains) > 3 else ""
     verb = "matters" if len(mains) == 1 else "matter"
-    return f"No interaction stands out; of single groups {named} {verb} most{more}"
+    return f"No interaction stands out; of single {result.words.many} {named} {verb} most{more}"
 
 
 def _together(notable: Sequence[Effect], result: TargetResult) -> str:

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from spex_data.masks.lenses import LensWords
 from spex_data.reports.labels import decimals, inert, interval, shorten, signed
 from spex_data.reports.results import NOT_TESTED, Effect, Results, TargetResult, listing, read_results
 from spex_data.reports.summaries import summary
@@ -98,7 +99,8 @@ def interactions_table(
         parts += [*_head(result, results), _effects(result, top, width, floor), Text()]
     marked = any(effect.reported is not None for result in chosen for effect in result.interactions)
     scaled = any(effect.scale_dependent for result in chosen for effect in result.interactions)
-    parts.append(_reading(unit, tested=any(map(_is_tested, chosen)), marked=marked, scaled=scaled))
+    tested = results.words.exact or any(map(_is_tested, chosen))
+    parts.append(_reading(unit, results.words, tested=tested, marked=marked, scaled=scaled))
     said = " ".join(sentence for sentence in (retraining(results), controls(results)) if sentence)
     if said and target is None:
         parts.append(Text(said, style="bold"))
@@ -183,7 +185,7 @@ def _effects(result: TargetResult, top: int, width: int, floor: float) -> Render
         box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False, padding=(0, 1, 0, 0)
     )
     table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("groups", min_width=shown.room, max_width=shown.room)
+    table.add_column(result.words.many, min_width=shown.room, max_width=shown.room)
     table.add_column("kind", no_wrap=True, min_width=14)
     table.add_column("effect", justify="right", no_wrap=True, min_width=7 if shown.wide else 16)
     if shown.wide:
@@ -262,12 +264,12 @@ def _outcome(effect: Effect, shown: _Shown) -> str:
     return f"{effect.verified}{mark}{observed if shown.wide else ''}"
 
 
-def _reading(unit: str, *, tested: bool, marked: bool, scaled: bool) -> Text:
+def _reading(unit: str, lens: LensWords, *, tested: bool, marked: bool, scaled: bool) -> Text:
     words = Text(style="dim")
     words.append(
-        f"effect: what the groups add together beyond their parts, in {unit_words(unit)}, mean over the "
-        "study's masks (lines without a number: single groups)\n"
-        "Moebius: the same with no other group present; full: with every other group present"
+        f"effect: what the {lens.many} add together beyond their parts, in {unit_words(unit)}, mean over the "
+        f"study's masks (lines without a number: single {lens.many})\n"
+        f"Moebius: the same with no other {lens.one} present; full: with every other {lens.one} present"
     )
     if marked:
         words.append("\n*: stands out among all sets up to its size, at the study's false discovery rate")

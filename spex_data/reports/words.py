@@ -81,6 +81,8 @@ def belief(r2: float | None, noise_ceiling: float | None) -> Belief:
     level: Level = "yes" if reached >= 0.9 else "partly" if reached >= 0.5 else "weak" if r2 > 0 else "no"
     if noise_ceiling is None:
         return _belief(level, f"R2 {share(r2)} on held-out masks; noise ceiling unknown")
+    if noise_ceiling >= 1.0:
+        return _belief(level, f"R2 {share(r2)} on held-out masks, of 1: no seed noise")
     if r2 >= noise_ceiling:
         told = "as well as seed noise allows"
     else:
@@ -102,6 +104,8 @@ def believed(result: TargetResult) -> Belief:
 def verification(result: TargetResult) -> str:
     """How many of a target's interactions were retrained, and what came of it."""
     outcomes = Counter(one.verified for one in result.interactions)
+    if result.words.exact:
+        return "values are exact, and checked on the held-out masks"
     if set(outcomes) <= {NOT_TESTED}:
         return "not tested by retraining"
     return "retrained: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))

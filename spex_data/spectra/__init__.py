@@ -3,6 +3,7 @@
 from spex_data.spectra.expansions import FourierExpansion, MoebiusExpansion, ParityMoment
 from spex_data.spectra.optimise import Optimum, optimise
 from spex_data.spectra.pair_kinds import PAIR_KINDS, Corners, PairKind, corner_means, pair_kind
+from spex_data.spectra.subset import best_subset, largest_terms
 from spex_data.spectra.superset_sums import MAX_TERMS, superset_matrix, superset_sums
 from spex_data.spectra.terms import Term, canonical, parity_matrix, products, renamed, unique_rows
 
@@ -16,8 +17,10 @@ __all__ = [
     "PairKind",
     "ParityMoment",
     "Term",
+    "best_subset",
     "canonical",
     "corner_means",
+    "largest_terms",
     "optimise",
     "pair_kind",
     "parity_matrix",

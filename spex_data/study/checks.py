@@ -5,13 +5,27 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from spex_data.data import file_format
 from spex_data.errors import ConfigError
-from spex_data.study.keys import Section
+from spex_data.study.lenses import (
+    FeaturesConfig,
+    components_conflicts,
+    features_conflicts,
+    lens_conflicts,
+    model_conflicts,
+)
 from spex_data.study.mask_checks import coded_masks, interval_goal, rounds
 from spex_data.study.procedure import DecodingConfig, RunnerConfig
-from spex_data.study.sections import EMBEDDED, DataConfig, GroupsConfig, ModelConfig, TargetsConfig
+from spex_data.study.sections import (
+    EMBEDDED,
+    UNREAD,
+    DataConfig,
+    GroupsConfig,
+    ModelConfig,
+    TargetsConfig,
+)
 from spex_data.study.training import TrainingConfig
 
 _COLUMNS = {"classification": ("text", "label"), "causal-lm": ("prompt", "completion")}
@@ -36,11 +50,11 @@ class Check:
     find: Callable[..., Iterator[ConfigError]]
 
 
-def find_conflicts(sections: Mapping[str, Section], broken: Collection[str] = ()) -> list[ConfigError]:
+def find_conflicts(sections: Mapping[str, Any], broken: Collection[str] = ()) -> list[ConfigError]:
     """All that is wrong between keys that are each right by themselves.
 
     Args:
-        sections: The sections of a study by name.
+        sections: The sections of a study by name, and its lens.
         broken: Dotted paths of the keys that are wrong by themselves; a section's name stands for all its
             keys.
 
@@ -56,7 +70,7 @@ def find_conflicts(sections: Mapping[str, Section], broken: Collection[str] = ()
 
 
 def _columns(data: DataConfig) -> Iterator[ConfigError]:
-    if data.embedded:
+    if data.embedded or data.train == UNREAD:
         return
     for task, columns in _COLUMNS.items():
         for column in columns:
@@ -95,6 +109,8 @@ def _embedded_data(data: DataConfig) -> Iterator[ConfigError]:
 
 
 def _groups(groups: GroupsConfig) -> Iterator[ConfigError]:
+    if groups.by not in _GROUPS_NEED:
+        return
     needed, words = _GROUPS_NEED[groups.by]
     if getattr(groups, needed) is None:
         yield ConfigError(
@@ -119,8 +135,11 @@ def _groups(groups: GroupsConfig) -> Iterator[ConfigError]:
         )
 
 
-def _targets(targets: TargetsConfig, data: DataConfig) -> Iterator[ConfigError]:
-    if targets.source is None and file_format(data.train):
+def _targets(
+    lens: str, targets: TargetsConfig, data: DataConfig, features: FeaturesConfig, model: ModelConfig
+) -> Iterator[ConfigError]:
+    asked_of_data = lens != "data" and (features.text is not None or not model.finetune)
+    if targets.source is None and file_format(data.train) and not asked_of_data:
         yield ConfigError(
             "is missing, and a training file has no test split",
             where="targets.from",
@@ -221,7 +240,9 @@ CHECKS = (
     Check(("data.train", "data.split"), _splits),
     Check(("data.task", "data.train", "data.where", "data.limit"), _embedded_data),
     Check(("groups.by", "groups.column", "groups.file", "groups.k", "groups.core"), _groups),
-    Check(("targets.from", "targets.split", "data.train"), _targets),
+    Check(
+        ("lens", "targets.from", "targets.split", "data.train", "features.text", "model.finetune"), _targets
+    ),
     Check(("targets.more",), _more_targets),
     Check(("targets.output", "targets.foil", "targets.from", "data.train"), _contrast),
     Check(("model.source", "data.task"), _model),
@@ -241,4 +262,17 @@ CHECKS = (
     ),
     Check(("masks.until", "decoding.method"), interval_goal),
     Check(("runner.kind", "runner.address", "runner.gpus", "runner.workers"), _runner),
+    Check(
+        ("lens", "features", "components", "groups.by", "verify.enabled", "masks.heldout_seeds"),
+        lens_conflicts,
+    ),
+    Check(
+        ("lens", "model.finetune", "data.train", "targets.from", "features.text"),
+        model_conflicts,
+    ),
+    Check(
+        ("lens", "features.text", "features.answer", "features.masking", "targets.from"),
+        features_conflicts,
+    ),
+    Check(("components.rescaled", "components.ablation", "components.heads"), components_conflicts),
 )

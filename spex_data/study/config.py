@@ -6,13 +6,15 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 
 from spex_data.errors import ConfigError
+from spex_data.masks.lenses import LensWords, words_of
 from spex_data.study.checks import find_conflicts
 from spex_data.study.keys import Section, StudyKey, Whole, fields_of, key, section_of, walk_keys
+from spex_data.study.lenses import ComponentsConfig, FeaturesConfig, Lens
 from spex_data.study.masks import AlphaBudget, MasksConfig
 from spex_data.study.procedure import (
     DecodingConfig,
@@ -54,10 +56,10 @@ class StudyConfig(Section):
         ge=0,
         lt=2**63,
     )
-    lens: Literal["data"] = key(
+    lens: Lens = key(
         "data",
-        accepts="data (the lenses features and components are not there yet)",
-        description="What is masked: groups of training data.",
+        accepts="data, features or components",
+        description="What is masked: groups of training data, units of a text, or heads and MLP blocks.",
     )
     # Forms and documentation describe a section by the docstring of its class.
     data: DataConfig
@@ -66,6 +68,8 @@ class StudyConfig(Section):
     model: ModelConfig
     lora: LoraConfig = LoraConfig()
     training: TrainingConfig = TrainingConfig()
+    features: FeaturesConfig = FeaturesConfig()
+    components: ComponentsConfig = ComponentsConfig()
     masks: MasksConfig = MasksConfig()
     decoding: DecodingConfig = Field(default_factory=DecodingConfig)
     verify: VerifyConfig = VerifyConfig()
@@ -75,7 +79,7 @@ class StudyConfig(Section):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
-        errors = find_conflicts({name: getattr(self, name) for name in sections()})
+        errors = find_conflicts(self.parts())
         if errors:
             raise ConflictError(errors)
         return self
@@ -98,7 +102,18 @@ class StudyConfig(Section):
 
     def as_mapping(self) -> dict[str, Any]:
         """Every key with its value, defaults included, as plain values under the names of the file."""
-        return self.model_dump(mode="json", by_alias=True)
+        mapping = self.model_dump(mode="json", by_alias=True)
+        others = {"features", "components"} - {self.lens}
+        return {name: value for name, value in mapping.items() if name not in others}
+
+    def parts(self) -> dict[str, Any]:
+        """The lens and the sections by name, as `find_conflicts` takes them."""
+        return {"lens": self.lens, **{name: getattr(self, name) for name in sections()}}
+
+    @property
+    def words(self) -> LensWords:
+        """What the lens calls what it masks."""
+        return words_of(self.lens)
 
     def budget(self, n_groups: int) -> int:
         """Number of training masks: as written, or floor(alpha n log2 n).

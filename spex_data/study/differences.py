@@ -40,7 +40,8 @@ def _comparable(path: str) -> str:
 def _value(mapping: dict[str, Any], path: str) -> Any:
     value: Any = mapping
     for part in path.split("."):
-        value = value[part]
+        # A section of another lens is not in the mapping.
+        value = value.get(part) if isinstance(value, dict) else None
     return value
 
 

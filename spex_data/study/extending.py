@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spex_data.errors import ConfigError
 from spex_data.study.checks import find_conflicts
-from spex_data.study.config import StudyConfig, sections
+from spex_data.study.config import StudyConfig
 from spex_data.study.parsing import parse_study
 
 
@@ -41,6 +41,12 @@ def extended(
             where="spex-data extend",
             instead="write --masks N for N training masks in all, or --targets FILE for further targets",
         )
+    if targets is not None and study.lens != "data":
+        raise ConfigError(
+            f"goes with adapters kept on disk, and the lens is {study.lens}",
+            where="--targets",
+            instead="name the rows in the study's targets, and run it with --update",
+        )
     masks, more = study.masks, study.targets.more
     if budget is not None:
         before = study.budget(n_groups) if measured is None else measured
@@ -66,7 +72,7 @@ def extended(
     new = study.model_copy(
         update={"masks": masks, "targets": study.targets.model_copy(update={"more": more})}
     )
-    conflicts = find_conflicts({name: getattr(new, name) for name in sections()})
+    conflicts = find_conflicts(new.parts())
     if conflicts:
         raise conflicts[0]
     return new

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from spex_data.errors import ConfigError, SeveralErrors
 from spex_data.study.checks import find_conflicts
 from spex_data.study.config import StudyConfig, sections
-from spex_data.study.keys import Section, fields_of
+from spex_data.study.keys import fields_of
+from spex_data.study.lenses import lens_defaults
 from spex_data.study.messages import explain
 
 
@@ -32,6 +33,7 @@ def parse_study(mapping: Mapping[str, Any]) -> StudyConfig:
         raise SeveralErrors(
             [ConfigError(f"the study {found}", instead=f"write the keys {', '.join(fields_of(StudyConfig))}")]
         )
+    mapping = lens_defaults(mapping)
     try:
         return StudyConfig.model_validate(mapping)
     except ValidationError as error:
@@ -42,9 +44,9 @@ def parse_study(mapping: Mapping[str, Any]) -> StudyConfig:
         raise SeveralErrors(errors) from error
 
 
-def _repaired(mapping: Mapping[str, Any], broken: Collection[str]) -> dict[str, Section]:
+def _repaired(mapping: Mapping[str, Any], broken: Collection[str]) -> dict[str, Any]:
     """The sections with what is wrong left out, and an example in place of what must be there."""
-    repaired = {}
+    repaired: dict[str, Any] = {"lens": mapping.get("lens", "data")}
     for name, model in sections().items():
         written = mapping.get(name)
         values = {} if name in broken or not isinstance(written, Mapping) else dict(written)

@@ -11,6 +11,8 @@ from spex_data.study.keys import Labels, Section, Whole, key
 
 EMBEDDED = "embedded"
 """The source that stands for the demonstration that comes with the package."""
+UNREAD = "none"
+"""`data.train` where no example is read: a model that is explained as it is."""
 
 Output = Literal["log-odds", "min-token-log-odds", "contrast", "log-prob", "loss", "probability", "accuracy"]
 
@@ -83,7 +85,7 @@ class DataConfig(Section):
 class GroupsConfig(Section):
     """The groups whose interactions are looked for."""
 
-    by: Literal["column", "list", "shards", "kmeans"] = key(
+    by: Literal["column", "list", "shards", "kmeans", "units"] = key(
         accepts="column, list, shards or kmeans",
         description="By a column's values, by a list in a file, by chance, or by nearness of embeddings.",
         examples=["shards"],
@@ -171,4 +173,10 @@ class ModelConfig(Section):
         "float32",
         accepts="float32, bfloat16 or auto",
         description="Number format of the base model's weights.",
+    )
+    finetune: bool = key(
+        True,
+        accepts="true or false",
+        description="Fine-tune it on all of `data` before it is looked into, by `lora` and `training`; false:"
+        " as it is, with the classifier that its checkpoint has (lenses features and components).",
     )

@@ -95,14 +95,18 @@ def find_component_sites(base: BaseModel) -> ComponentSites:
 
 
 def find_components(
-    base: BaseModel, *, layers: Sequence[int] | None = None, heads: bool = True, mlps: bool = False
+    base: BaseModel,
+    *,
+    layers: Sequence[int] | None = None,
+    heads: bool | Sequence[int] = True,
+    mlps: bool = False,
 ) -> tuple[Component, ...]:
     """The components of some layers, layer by layer, heads first.
 
     Args:
         base: The model.
         layers: Numbers from 0; None for all.
-        heads: Whether heads are wanted.
+        heads: Numbers from 0, or whether heads are wanted.
         mlps: Whether MLP blocks are.
 
     Raises:
@@ -110,7 +114,8 @@ def find_components(
     """
     sites = find_component_sites(base)
     chosen = range(len(sites.attention)) if layers is None else sorted(set(layers))
-    each = [*(range(sites.n_heads) if heads else ()), *((-1,) if mlps else ())]
+    numbers = range(sites.n_heads) if heads is True else sorted(set(heads or ()))
+    each = [*numbers, *((-1,) if mlps else ())]
     components = tuple(Component(layer, head) for layer in chosen for head in each)
     require_components(base, sites, components)
     return components

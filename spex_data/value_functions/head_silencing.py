@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
 from typing import Literal
 
 import numpy as np
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 from spex_data.errors import ConfigError
 from spex_data.evaluation import Queries, Targets, encode_targets
 from spex_data.evaluation.outputs import TokenScores, measure_output, token_scores
-from spex_data.masks import as_masks
 from spex_data.models import BaseModel
 from spex_data.value_functions.component_hooks import Silence, silenced, watched
 from spex_data.value_functions.component_sites import (
@@ -24,6 +22,7 @@ from spex_data.value_functions.component_sites import (
     find_component_sites,
     require_components,
 )
+from spex_data.value_functions.exact import exact_keys, in_parts
 from spex_data.value_functions.protocol import Measured
 
 _MOST_LOGITS = 2**24
@@ -85,10 +84,16 @@ class HeadSilencing:
         if self.rescaled:
             fixed += "/rescaled"
         rows = ["/".join(self._identities(output)) for output in self.target_names]
-        silent = [
-            sorted(part.name for part, there in zip(self.components, mask) if not there) for mask in masks
-        ]
-        return [[_digest(f"{fixed}/{names}/{ids}") for ids in rows] for names in silent]
+        silent = (
+            str(sorted(part.name for part, there in zip(self.components, mask) if not there))
+            for mask in masks
+        )
+        return exact_keys(fixed, silent, rows)
+
+    def with_targets(self, columns: Sequence[int]) -> HeadSilencing:
+        """This one: its outputs come from the same passes, and fewer rows would have other means."""
+        del columns
+        return self
 
     def __call__(self, masks: NDArray[np.bool_], seeds: NDArray[np.int64]) -> Measured:
         """Measures masks.
@@ -100,18 +105,19 @@ class HeadSilencing:
             TargetError: A row that the model cannot read or answer.
         """
         del seeds
-        checked = as_masks(masks, n_groups=self.n_groups)
         if self.rescaled and self.ablation == "mean":
             raise ConfigError(
                 "is true with ablation mean",
                 where="components.rescaled",
                 instead="write ablation: zero, or leave the remaining heads as they are",
             )
-        size = max(1, _MOST_SCORES // sum(map(len, self._queries.answers)))
-        values = np.empty((len(checked), len(self.target_names)))
-        for start in range(0, len(checked), size):
-            values[start : start + size] = self._measure(checked[start : start + size])
-        return Measured(values, (None,) * len(checked), np.full(len(checked), np.nan))
+        return in_parts(
+            masks,
+            self._measure,
+            n_groups=self.n_groups,
+            n_targets=len(self.target_names),
+            size=lambda: _MOST_SCORES // sum(map(len, self._queries.answers)),
+        )
 
     def _measure(self, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
         """float64[m, n_outputs]: the mean over the rows, by output."""
@@ -270,7 +276,3 @@ def _joined(parts: Sequence[TokenScores]) -> TokenScores:
         torch.cat([part.log_other for part in parts]),
         torch.cat([part.is_first for part in parts]),
     )
-
-
-def _digest(text: str) -> str:
-    return blake2b(text.encode(), digest_size=16).hexdigest()

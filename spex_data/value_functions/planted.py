@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -31,6 +32,11 @@ class Planted:
     def n_groups(self) -> int:
         """Width of the masks."""
         return self.expansion.n_groups
+
+    def with_targets(self, columns: Sequence[int]) -> Planted:
+        """This one: all targets come from one draw."""
+        del columns
+        return self
 
     def keys(self, masks: NDArray[np.bool_], seeds: NDArray[np.int64]) -> list[list[str]]:
         """Content key of every value."""

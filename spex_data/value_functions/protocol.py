@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -39,6 +40,9 @@ class ValueFunction(Protocol):
     @property
     def target_names(self) -> tuple[str, ...]:
         """One name a target."""
+
+    def with_targets(self, columns: Sequence[int]) -> ValueFunction:
+        """The same one of some of its targets; it may measure others beside them."""
 
     def keys(self, masks: NDArray[np.bool_], seeds: NDArray[np.int64]) -> list[list[str]]:
         """Content key of every value, str[m][n_targets]: the hash of all that decides it."""

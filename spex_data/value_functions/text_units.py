@@ -32,12 +32,14 @@ class TextUnits:
         names: The words of each of n units, in the order of the text; two may be alike.
         tokens: T token ids, special tokens included.
         unit_of: int64[T], the unit of each token; -1 for one that is never masked.
+        spans: Characters of each unit.
     """
 
     text: str
     names: tuple[str, ...]
     tokens: tuple[int, ...]
     unit_of: NDArray[np.int64]
+    spans: tuple[Span, ...]
 
     def __len__(self) -> int:
         return len(self.names)
@@ -95,6 +97,7 @@ def cut_into_units(
         tuple(text[start:end].strip() for start, end in kept),
         tuple(encoded["input_ids"]),
         np.where(unit_of < 0, -1, numbers),
+        tuple(kept),
     )
 
 

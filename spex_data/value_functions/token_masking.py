@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from hashlib import blake2b
 from typing import Literal
 
 import numpy as np
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 
 from spex_data.errors import ModelError, TargetError
 from spex_data.evaluation import Queries, Targets, encode_targets, values_from_logits
-from spex_data.masks import as_masks
 from spex_data.models import BaseModel
 from spex_data.training.encoding import context_length
+from spex_data.value_functions.exact import exact_keys, in_parts
 from spex_data.value_functions.protocol import Measured
 from spex_data.value_functions.text_units import TextUnits
 
@@ -91,8 +90,12 @@ class TokenMasking:
         """
         del seeds
         fixed = f"{self.base_model.fingerprint}/{self.masking}/{self._hidden_token}/{self.units.tokens}"
-        shown = [np.packbits(self._shown(mask)).tobytes().hex() for mask in masks]
-        return [[_digest(f"{fixed}/{row}/{target}") for target in self.targets.ids] for row in shown]
+        shown = (np.packbits(self._shown(mask)).tobytes().hex() for mask in masks)
+        return exact_keys(fixed, shown, self.targets.ids)
+
+    def with_targets(self, columns: Sequence[int]) -> TokenMasking:
+        """The same value function of some of its targets."""
+        return replace(self, targets=self.targets.select(columns))
 
     def __call__(self, masks: NDArray[np.bool_], seeds: NDArray[np.int64]) -> Measured:
         """Measures masks.
@@ -103,14 +106,32 @@ class TokenMasking:
             ModelError: A tokenizer without the token that the masking needs.
         """
         del seeds
-        checked = as_masks(masks, n_groups=self.n_groups)
-        outputs = len(self.base_model.labels) or int(self.base_model.model.config.vocab_size)
-        scored = sum(map(len, self._queries.answers))
-        size = min(_MOST_MASKS, max(1, _MOST_LOGITS // (scored * outputs)))
-        values = np.empty((len(checked), len(self.targets)))
-        for start in range(0, len(checked), size):
-            values[start : start + size] = self._measure(checked[start : start + size])
-        return Measured(values, (None,) * len(checked), np.full(len(checked), np.nan))
+        return in_parts(
+            masks,
+            self._measure,
+            n_groups=self.n_groups,
+            n_targets=len(self.targets),
+            size=lambda: min(_MOST_MASKS, _MOST_LOGITS // (self._scored * self._outputs)),
+        )
+
+    def require_measurable(self) -> None:
+        """Looks for what would make every mask fail, without measuring any.
+
+        Raises:
+            TargetError: Targets about another text, or a text longer than the model reads.
+            ModelError: A tokenizer without the token that the masking needs.
+        """
+        _ = (self._queries, self._hidden_token)
+        if self.masking != "mask-token" and not (self.units.unit_of < 0).any():
+            _ = self._first_token
+
+    @property
+    def _outputs(self) -> int:
+        return len(self.base_model.labels) or int(self.base_model.model.config.vocab_size)
+
+    @property
+    def _scored(self) -> int:
+        return sum(map(len, self._queries.answers))
 
     def _measure(self, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
         """float64[m, n_targets]; answers that are read alike are read once."""
@@ -241,7 +262,3 @@ class TokenMasking:
                 instead="write features.masking: mask-token",
             )
         return int(first)
-
-
-def _digest(text: str) -> str:
-    return blake2b(text.encode(), digest_size=16).hexdigest()

@@ -10,6 +10,7 @@ import yaml
 
 from flows.deployments import main, schedule_errors
 
+LENSES = ("features", "components")
 FILE = Path(__file__).parents[2] / "prefect.yaml"
 
 
@@ -64,7 +65,7 @@ class TestDeployAll:
         found = {
             one["name"]: one for one in httpx.post(f"{prefect_server}/deployments/filter", json={}).json()
         }
-        assert set(found) == {"nightly", "train", "decode"}
+        assert set(found) == {"nightly", "nightly-features", "nightly-components", "train", "decode"}
         assert [found[name]["work_pool_name"] for name in ("nightly", "train", "decode")] == [
             "gpu",
             "gpu",
@@ -72,6 +73,8 @@ class TestDeployAll:
         ]
         (schedule,) = found["nightly"]["schedules"]
         assert (schedule["schedule"]["cron"], schedule["active"]) == ("0 2 * * *", True)
+        crons = {name: found[f"nightly-{name}"]["schedules"][0]["schedule"]["cron"] for name in LENSES}
+        assert crons == {"features": "0 3 * * *", "components": "30 3 * * *"}
         forms = {name: one["parameter_openapi_schema"] for name, one in found.items()}
         asked = forms["nightly"]["definitions"]["AttributionParameters"]["properties"]
         assert set(asked) == {"config", "overrides", "out", "update"}

@@ -68,7 +68,7 @@ class TestInteractionsDocument:
 
     def test_an_interaction_has_exactly_these_keys_in_this_order(self):
         written = document([[Found((0, 2), -2.0, kind="redundant")]])
-        assert list(written) == ["study", "n_groups", "groups", "targets"]
+        assert list(written) == ["study", "lens", "n_groups", "groups", "targets"]
         assert list(written["targets"][0]) == [
             "name",
             "method",

@@ -58,11 +58,7 @@ class TestOneKey:
             ),
             ("name", "..", 'name: is ".."; write a name'),
             ("seed", -1, "seed: is -1; write a whole number of at least 0"),
-            (
-                "lens",
-                "features",
-                'lens: is "features"; write data (the lenses features and components are not there',
-            ),
+            ("lens", "pixels", 'lens: is "pixels"; write data, features or components'),
             ("data.task", "regression", 'data.task: is "regression"; write classification or causal-lm'),
             ("data.limit", {"rows": 0}, "data.limit.rows: is 0; write a whole number of at least 1"),
             ("data.limit", 5, "data.limit: is 5; write a mapping of rows, per"),

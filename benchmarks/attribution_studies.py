@@ -149,7 +149,7 @@ def texts(seeds: range, *, n_groups: int, difficulty: float, noise: float) -> It
             truth,
             names,
             {names.index(target): owners[ids] for target, ids in world.harmful.items()},
-            group_gradients(base, world.examples, grouping, world.targets),
+            group_gradients(function),
         )
 
 

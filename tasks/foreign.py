@@ -13,6 +13,7 @@ from spex_data.reports import Recovery, read_document, recover_values, with_verd
 from spex_data.values import ValueTable, read_value_table
 from tasks.masks_so_far import design_so_far
 from tasks.run_folder import RunFolder
+from tasks.simulated import simulated_values
 
 MAX_ORDER = 3
 FDR = 0.1
@@ -49,16 +50,19 @@ def recover_from(
             instead="let `spex-data run` finish, then try again",
         )
     grouping = Grouping.from_table(pq.read_table(folder.groups))
+    table = read_value_table(folder.values) if values is None else values
+    method = method or study.decoding.method
     recovery = recover_values(
-        read_value_table(folder.values) if values is None else values,
+        table,
         study_name=study.name,
         group_names=grouping.names,
-        method=method or study.decoding.method,
+        method=method,
         max_order=max_order or study.decoding.max_order,
         distribution=design_so_far(folder, study, grouping),
         seed=study.seed,
         top=top,
         fdr=study.decoding.fdr,
+        features=simulated_values(folder, study, method, table.targets),
     )
     if not folder.verification.is_file():
         return recovery

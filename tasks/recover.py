@@ -15,6 +15,7 @@ from tasks.joined import NOT_YET, joined_values
 from tasks.masks_so_far import design_so_far
 from tasks.retries import TASK_OPTIONS
 from tasks.run_folder import RunFolder
+from tasks.simulated import simulated_values
 from tasks.tracking import TrackedRun, child_run, log_curves, log_files, log_params
 
 
@@ -75,6 +76,7 @@ def recover(directory: str, table: ValueTable, tracked: TrackedRun, method: str)
             seed=study.seed,
             top=study.report.top,
             fdr=study.decoding.fdr,
+            features=simulated_values(folder, study, method, table.targets),
         )
         write_document(folder.interactions, recovery.interactions)
         write_document(folder.faithfulness, recovery.judged)

@@ -88,6 +88,16 @@ class RunFolder:
         return self.directory / "adapters"
 
     @property
+    def surrogate(self) -> Path:
+        """Gradients at a few adapters, from which masks are simulated."""
+        return self.directory / "surrogate" / "gradients.safetensors"
+
+    @property
+    def simulated(self) -> Path:
+        """What the surrogate says of many masks."""
+        return self.directory / "surrogate" / "simulated.npz"
+
+    @property
     def interactions(self) -> Path:
         """What was found."""
         return self.directory / "interactions.json"

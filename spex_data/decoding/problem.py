@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spex_data.decoding.simulated import Simulated, check_features
 from spex_data.errors import DecodingError, MaskError
 from spex_data.masks import CodedDesign, MaskDesign, MaskDistribution, as_masks
 
@@ -29,6 +30,7 @@ class Problem:
             than 10 rows to tell it from.
         code: What the masks are the masks of, if their design says so.
         lawful: bool[m], which masks are draws from the distribution; None for all.
+        features: What a surrogate says of masks; None if nothing does.
     """
 
     masks: NDArray[np.bool_]
@@ -40,6 +42,7 @@ class Problem:
     noise: NDArray[np.float64] | None = None
     code: CodedDesign | None = None
     lawful: NDArray[np.bool_] | None = None
+    features: Simulated | None = None
 
     @property
     def n_groups(self) -> int:
@@ -58,6 +61,7 @@ def checked_problem(
     *,
     design: MaskDesign | MaskDistribution | None = None,
     groups: ArrayLike | None = None,
+    features: Simulated | None = None,
 ) -> Problem:
     """Checks what a decoder is given, and averages rows of the same mask.
 
@@ -66,10 +70,12 @@ def checked_problem(
         values: float64[m] or float64[m, t].
         design: What the masks were drawn from; Bernoulli with their share of ones if None.
         groups: int[m], fold labels; None: a mask and its complement have one label, all others their own.
+        features: What a surrogate says of masks.
 
     Raises:
         DecodingError: Not masks, not as many values, values that are not finite, labels of another length, a
-            design of another width, or fewer different masks than can be decoded.
+            design of another width, features of other groups or targets, or fewer different masks than can
+            be decoded.
     """
     try:
         rows = as_masks(masks)
@@ -78,6 +84,8 @@ def checked_problem(
     table, single = _checked_values(values, len(rows))
     distribution = _checked_distribution(design, rows)
     given = None if groups is None else _checked_labels(groups, len(rows))
+    if features is not None:
+        check_features(features, rows.shape[1], table.shape[1])
     _, first, inverse, counts = np.unique(
         np.packbits(rows, axis=1), axis=0, return_index=True, return_inverse=True, return_counts=True
     )
@@ -92,7 +100,7 @@ def checked_problem(
     noise = _noise(table, means[place[inverse.reshape(-1)]], repeats)
     code = design.code if isinstance(design, MaskDesign) else None
     lawful = _lawful(design, different) if isinstance(design, MaskDesign) else None
-    return Problem(different, means, distribution, labels, len(rows), single, noise, code, lawful)
+    return Problem(different, means, distribution, labels, len(rows), single, noise, code, lawful, features)
 
 
 def _lawful(design: MaskDesign, masks: NDArray[np.bool_]) -> NDArray[np.bool_] | None:

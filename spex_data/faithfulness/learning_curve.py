@@ -25,7 +25,7 @@ Fit = Callable[[NDArray[np.int64]], Callable[[NDArray[np.int64]], NDArray[np.flo
 
 SHARES = (0.35, 0.5, 0.7, 0.85)
 """Of the masks that are fitted on; the others judge."""
-AT_HAND, A_DOUBLING = 0.35, 0.25
+AT_HAND, A_DOUBLING = 0.45, 0.45
 """Standard deviations of the log of actual over predicted error (python benchmarks/learning.py)."""
 _LEAST_ERROR, _MOST_ERROR = 1e-3, 1.0
 _Z = 1.645

@@ -88,7 +88,7 @@ def wait_for(url: str, server: subprocess.Popen[bytes], patience: float = 180.0)
         if server.poll() is not None:
             raise RuntimeError(f"the server ended with {server.returncode}")
         try:
-            with urlopen(url, timeout=2):
+            with urlopen(url, timeout=10):
                 return
         except (URLError, OSError):
             time.sleep(0.2)

@@ -102,6 +102,7 @@ class TestCancelled:
         folder = tmp_path / "runs" / "cancelled"
         while run.poll() is None and not list((folder / "values").glob("part-*.parquet")):
             time.sleep(0.02)
+        assert run.poll() is None, run.communicate()[1]
         (execution,) = json.loads((folder / "manifest.json").read_text())["executions"]
         page = f"{prefect_server}/flow_runs/{execution['prefect_flow_run_id']}"
         httpx.post(f"{page}/set_state", json={"state": {"type": "CANCELLING"}}).raise_for_status()

@@ -3,6 +3,8 @@
 # make test-services the tests that need Debian's PostgreSQL and Chromium (it says what to install)
 # make lint          ruff, mypy and the import contracts
 # make deploy        a deployment of every flow, on the server of PREFECT_API_URL
+# make docs          the API's pages from its docstrings, in build/docs
+# make vendor        the library that reports bundle, again from its registry, checked by its hash
 # make ui            Prefect's and MLflow's pages on this machine
 #
 # Another build of torch, such as a CUDA one:  make demo TORCH="torch==2.13.0 --index-url URL"
@@ -18,7 +20,7 @@ export DO_NOT_TRACK := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: demo test test-services lint ui deploy setup clean
+.PHONY: demo test test-services lint ui deploy docs vendor setup clean
 
 demo: $(READY)
 	$(BIN)/spex-data run configs/demo.yaml $(DEMO_ARGS)
@@ -43,6 +45,12 @@ ui: $(READY)
 
 deploy: $(READY)
 	$(BIN)/python -m flows.deployments
+
+docs: $(READY)
+	$(BIN)/python docs/api.py build/docs
+
+vendor:
+	$(PYTHON) spex_data/reports/vendor/fetch.py
 
 setup: $(READY)
 

@@ -16,7 +16,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,10 +25,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import numpy as np
 import yaml
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.servers import BINARIES, prefect_server, quiet_environment
 
 STAGES = {
     "start": "",
@@ -37,12 +38,12 @@ STAGES = {
     "design": "drawing masks",
     "fine-tune": "fine-tuning",
     "recover": "recovering",
+    "verify": "choosing what to retrain",
     "report": "writing the report",
 }
 """Name of a stage, and how the line begins that says so."""
-SHARES = {"start": 1, "prepare": 3, "design": 2, "fine-tune": 7, "recover": 3, "report": 4}
+SHARES = {"start": 1, "prepare": 3, "design": 2, "fine-tune": 6, "recover": 2, "verify": 3, "report": 3}
 """Of 20 kills."""
-BINARIES = Path(sys.executable).parent
 CHUNK = 4
 ROW = "{:>4} {:<10}{:>8}{:>8}{:>9}{:>6}{:>10}  {}"
 
@@ -117,40 +118,10 @@ def write_study(home: Path, masks: int, **changes: Any) -> Path:
 @contextmanager
 def servers() -> Iterator[Place]:
     """A temporary folder with a Prefect server of its own, on SQLite."""
-    with tempfile.TemporaryDirectory(prefix="spex-faults-") as folder:
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    with tempfile.TemporaryDirectory(prefix="spex-faults-") as folder, prefect_server(Path(folder)) as url:
         home = Path(folder)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        env = {
-            **os.environ, "PREFECT_HOME": str(home / "prefect"), "PYTHONUNBUFFERED": "1", "COLUMNS": "120",
-            "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "DO_NOT_TRACK": "true",
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "MLFLOW_DISABLE_TELEMETRY": "true",
-        }  # fmt: skip
-        env.pop("MLFLOW_TRACKING_URI", None)
-        env["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
-        command = [str(BINARIES / "prefect"), "server", "start", "--port", str(port)]
-        with (home / "prefect.log").open("w") as log:
-            server = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            wait_for(f"{env['PREFECT_API_URL']}/health")
-            yield Place(home, env)
-        finally:
-            server.kill()
-            server.wait()
-
-
-def wait_for(url: str, patience: float = 120.0) -> None:
-    """Waits until something answers."""
-    until = time.monotonic() + patience
-    while True:
-        try:
-            with urlopen(url, timeout=2):
-                return
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.3)
+        yield Place(home, {**quiet_environment(home), "PREFECT_API_URL": url, "PYTHONUNBUFFERED": "1"})
 
 
 def begin(place: Place, *words: str, **env: str) -> subprocess.Popen[str]:
@@ -190,11 +161,14 @@ def kill_in(place: Place, stage: str, seconds: float, *words: str) -> None:
     process.wait()
 
 
-def stored_rows(run: Path) -> int:
-    """Fine-tunes in whole part files; the study has one target."""
+def stored(run: Path) -> tuple[int, int]:
+    """(fine-tunes of the study's own, values stored twice) in whole part files; the study has one target."""
     import pyarrow.parquet as pq
 
-    return sum(pq.read_metadata(part).num_rows for part in (run / "values").glob("part-*.parquet"))
+    parts = [pq.read_table(part, columns=["key", "role"]) for part in (run / "values").glob("part-*.parquet")]
+    keys = [key for part in parts for key in part["key"].to_pylist()]
+    roles = [role for part in parts for role in part["role"].to_pylist()]
+    return sum(role in ("train", "heldout") for role in roles), len(keys) - len(set(keys))
 
 
 def trained_rows(output: str) -> int:
@@ -212,11 +186,11 @@ def one_kill(place: Place, config: Path, whole: bytes, total: int, kill: tuple[i
     words = ("run", str(config), "--out", str(run))
     kill_in(place, stage, seconds, *words)
     parts = {part: part.stat().st_mtime_ns for part in (run / "values").glob("part-*.parquet")}
-    stored, started = stored_rows(run), time.monotonic()
+    (before, _), started = stored(run), time.monotonic()
     try:
         _, output = stage_times(place, *words)
     except SystemExit as fault:
-        return Kill(number, stage, seconds, stored, -1, 0, time.monotonic() - started, str(fault)[-300:])
+        return Kill(number, stage, seconds, before, -1, 0, time.monotonic() - started, str(fault)[-300:])
     trained = trained_rows(output)
     after = {part: part.stat().st_mtime_ns for part in (run / "values").glob("part-*.parquet")}
     kept = int(found[1]) if (found := re.search(r"(\d+) of \d+ have a kept adapter", output)) else 0
@@ -225,14 +199,15 @@ def one_kill(place: Place, config: Path, whole: bytes, total: int, kill: tuple[i
         for words, bad in (
             ("values differ", (run / "values.parquet").read_bytes() != whole),
             ("a stored part changed", not parts.items() <= after.items()),
-            ("stored values were trained again", trained + kept + stored != total),
+            ("stored values were trained again", trained + kept + before != total or stored(run)[1]),
         )
         if bad
     ]
-    in_hand = min(CHUNK, total - stored) if stage == "fine-tune" else 0
+    in_hand = CHUNK if stage in ("fine-tune", "verify") else 0
     shutil.rmtree(run)
     seconds_again = time.monotonic() - started
-    return Kill(number, stage, seconds, stored, trained, in_hand, seconds_again, "; ".join(wrong) or "equal")
+    outcome = "; ".join(wrong) or "equal"
+    return Kill(number, stage, seconds, before, trained, in_hand, seconds_again, outcome)
 
 
 def moments(times: dict[str, float], kills: int, seed: int) -> list[tuple[int, str, float]]:
@@ -261,7 +236,7 @@ def main() -> None:
         shutil.rmtree(place.home / "whole")
         times, _ = stage_times(place, *words)
         whole = (place.home / "whole" / "values.parquet").read_bytes()
-        total = stored_rows(place.home / "whole")
+        total, _ = stored(place.home / "whole")
         began = ", ".join(f"{name} {when:.1f}" for name, when in times.items())
         print(f"undisturbed: {total} fine-tunes; stages began at (s) {began}")
         print(ROW.format("kill", "stage", "after s", "stored", "trained", "lost", "resume s", "outcome"))

@@ -15,16 +15,20 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import httpx
 import numpy as np
-from orchestration import BINARIES, Place, begin, servers, stage_times, wait_for, write_study
+import psutil
+from orchestration import Place, begin, servers, stage_times, write_study
+
+from benchmarks.servers import BINARIES, free_port, prefect_server, wait_for
 
 TOLERANCE = 2e-3
 """Between workers, in log-odds; in one process the values must be equal."""
@@ -154,9 +158,7 @@ def full_disk(place: Place, config: Path, whole: Path) -> Fault:
 def vanished_mlflow(place: Place, whole: Path) -> Fault:
     """An MLflow server that is killed in mid-run and started again."""
     started = time.monotonic()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     uri = f"http://127.0.0.1:{port}"
     config = write_study(place.home, masks=24, tracking={"uri": uri})
 
@@ -171,7 +173,7 @@ def vanished_mlflow(place: Place, whole: Path) -> Fault:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        wait_for(f"{uri}/health")
+        wait_for(f"{uri}/health", server)
         return server
 
     server = serve()
@@ -188,6 +190,38 @@ def vanished_mlflow(place: Place, whole: Path) -> Fault:
     finally:
         os.killpg(second.pid, signal.SIGKILL)
     return _fault("vanished MLflow server", code, said, resumed, started)
+
+
+def vanished_prefect(place: Place, config: Path, whole: Path) -> Fault:
+    """A Prefect server that is killed in mid-run, and not started again before the run has met its end."""
+    run, started = place.home / "vanished-Prefect" / "run", time.monotonic()
+    run.parent.mkdir()
+    with tempfile.TemporaryDirectory(prefix="spex-vanished-") as home, prefect_server(Path(home)) as url:
+        process = begin(place, "run", str(config), "--out", str(run), PREFECT_API_URL=url)
+        lines = until_training(process)
+        struck = time.monotonic()
+        for one in psutil.process_iter(["cmdline"]):
+            if str(url.split(":")[2].partition("/")[0]) in (one.info["cmdline"] or []):
+                one.kill()
+        lines += process.stdout.readlines()
+        code, waited = process.wait(), time.monotonic() - struck
+    said = "".join(lines)
+    fault = _fault("vanished Prefect", code, said, again(place, config, run, whole), started)
+    return replace(fault, message=f"({waited:.0f} s after it was gone) {fault.message}")
+
+
+def cancel(place: Place) -> Strike:
+    """Does what the button on Prefect's page does, to the flow that runs just now."""
+
+    def strike(_: Path, __: subprocess.Popen) -> None:
+        url = place.env["PREFECT_API_URL"]
+        running = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
+        for one in httpx.post(f"{url}/flow_runs/filter", json=running, timeout=30).json():
+            if one["parent_task_run_id"] is None:
+                wanted = {"state": {"type": "CANCELLING"}}
+                httpx.post(f"{url}/flow_runs/{one['id']}/set_state", json=wanted, timeout=30)
+
+    return strike
 
 
 def _fault(name: str, code: int, said: str, resumed: str, started: float) -> Fault:
@@ -218,6 +252,9 @@ def main() -> None:
             "locked MLflow": lambda: strike_once(place, "locked MLflow", config, whole, lock_mlflow),
             "full disk": lambda: full_disk(place, config, whole),
             "vanished MLflow": lambda: vanished_mlflow(place, whole),
+            "vanished Prefect": lambda: vanished_prefect(place, config, whole),
+            "cancel": lambda: strike_once(place, "cancel", config, whole, cancel(place)),
+            "cancel of a pool": lambda: strike_once(place, "cancel of a pool", pool, whole, cancel(place)),
             "SIGTERM": lambda: strike_once(place, "SIGTERM", config, whole, terminate),
         }
         for name, case in cases.items():

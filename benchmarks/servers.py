@@ -65,14 +65,24 @@ def _served(command: Sequence[Path | str], health: str, env: dict[str, str], hom
     with (home / f"{Path(command[0]).name}-server.log").open("w") as log:
         server = subprocess.Popen(list(command), env=env, cwd=home, stdout=log, stderr=subprocess.STDOUT)
         try:
-            _wait_for(health, server)
+            wait_for(health, server)
             yield
         finally:
             server.terminate()
-            server.wait(timeout=30)
+            try:
+                server.wait(timeout=30)
+            except subprocess.TimeoutExpired:  # uvicorn waits for clients that do not hang up
+                server.kill()
+                server.wait()
 
 
-def _wait_for(url: str, server: subprocess.Popen[bytes], patience: float = 120.0) -> None:
+def wait_for(url: str, server: subprocess.Popen[bytes], patience: float = 180.0) -> None:
+    """Waits until a server answers.
+
+    Raises:
+        RuntimeError: It ended instead.
+        TimeoutError: It did not, within so many seconds.
+    """
     until = time.monotonic() + patience
     while time.monotonic() < until:
         if server.poll() is not None:

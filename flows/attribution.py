@@ -1,42 +1,37 @@
 """The main job: which groups of training examples interact in what a fine-tuned model predicts.
 
-prepare -> design -> fine-tune and evaluate, by chunk -> collect -> recover -> verify -> report
+prepare -> (design -> fine-tune and evaluate, by chunk -> collect, in rounds) -> recover -> verify -> report
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger, tags
+from prefect import flow, tags
 from prefect.client.schemas.objects import State
-from prefect.futures import as_completed
 from prefect.states import Cancelled
 from pydantic import BaseModel, Field
 
-from flows.approval import wait_for_approval
 from flows.execution import execution
-from flows.interrupts import raise_if_interrupted
-from flows.progress import Progress, say, tell
+from flows.measuring import measure_chunks
+from flows.progress import Progress, also_listening, say, tell
+from flows.rounds import measured_in_rounds
 from flows.run_names import named_by
-from flows.runners import task_runner, worker_resources
-from flows.stopping import Stopped, stopped, until
+from flows.runners import task_runner
+from flows.stopping import Stopped, stopped
 from flows.verification import verified
 from spex_data.study import StudyConfig, load_study
 from spex_data.values import writer_lock
 from tasks.artifacts import progress_shown
 from tasks.comparison import compare, set_aside
-from tasks.design import Design, design
-from tasks.layout import record_failed_span, record_span
-from tasks.measure import SpanDone, measure
+from tasks.design import Design
 from tasks.prepare import prepare
-from tasks.recover import collect, recover
+from tasks.recover import recover
 from tasks.report import report
 from tasks.run_folder import RunFolder
-from tasks.spans import Span, spans
+from tasks.surrogate import simulate
 from tasks.tracking import TrackedRun
 from tasks.workers import n_workers
 
@@ -75,7 +70,8 @@ class AttributionResult(BaseModel, frozen=True):
         fine_tunes: Fine-tunes of the whole plan.
         reused: How many of them had been measured before.
         kept: How many of the others were measured on adapters kept from before.
-        failed: How many of them failed.
+        ended: Why a study in rounds has ended; None for another.
+        failed: How many of them failed, and of those of verification.
         cause: Why the first of these failed.
         passes: Adapters to a pass, as decided and after each time that memory ran out.
         mlflow_uri: Tracking URI, empty when tracking is off.
@@ -91,6 +87,7 @@ class AttributionResult(BaseModel, frozen=True):
     passes: tuple[int, ...]
     mlflow_uri: str
     mlflow_run_id: str | None
+    ended: str | None = None
 
 
 @flow(
@@ -146,28 +143,34 @@ def _stages(
 ) -> AttributionResult:
     tell(Progress("reading data, making groups, loading the model"))
     prepared = prepare(directory, tracked, update=update, extend=extend)
-    tell(Progress("drawing masks"))
-    planned = design(directory, prepared, tracked)
-    for line in planned.words:
-        say(line)
-    wait_for_approval(study, RunFolder(Path(directory)), planned)
-    failed = fine_tune_missing(study, directory, planned, tracked, deadline)
+    measured = measured_in_rounds(
+        study,
+        directory,
+        prepared,
+        tracked,
+        lambda planned: fine_tune_missing(study, directory, planned, tracked, deadline),
+    )
+    table = measured.table
+    if study.decoding.surrogate == "auto":
+        tell(Progress("simulating masks"))
+        say(simulate(directory, table, tracked))
     tell(Progress("recovering interactions"))
-    table = collect(directory, failed, tracked)
     recovery = recover(directory, table, tracked, study.decoding.method)
     recovery = verified(study, directory, recovery, tracked, deadline)
     tell(Progress("writing the report"))
     report(directory, recovery, tracked)
     since = compare(directory, tracked)
+    checked = recovery.interactions.get("verification") or {"failed": 0, "cause": None}
     if since:
         say(since)
     return AttributionResult(
         directory=directory,
-        fine_tunes=planned.total,
-        reused=planned.done,
-        kept=planned.kept,
-        failed=len(table.failed()),
-        cause=next((cause for cause in table.causes if cause), None),
+        fine_tunes=measured.fine_tunes,
+        reused=measured.reused,
+        kept=measured.kept,
+        ended=measured.ended,
+        failed=len(table.failed()) + checked["failed"],
+        cause=next((cause for cause in table.causes if cause), checked["cause"]),
         passes=RunFolder(Path(directory)).read_manifest()["adapters_per_pass_used"],
         mlflow_uri=tracked.uri,
         mlflow_run_id=tracked.run_id,
@@ -186,8 +189,15 @@ def fine_tune_missing(
         return 0
     runner = task_runner(study, len(planned.chunks))
     stage = fine_tune.with_options(task_runner=runner) if runner else fine_tune
+    if planned.title:
+        stage = stage.with_options(flow_run_name=planned.title)
     workers = n_workers(study, len(planned.chunks)) if runner else 0
-    done, failed = stage(directory, planned, tracked, workers=workers, deadline=deadline)
+    with (
+        # Here, so that the bar is on the page of the whole run and not on that of its stage.
+        progress_shown(study.name, planned.total, planned.done) as moved,
+        also_listening(lambda now: moved(now.done, now.failed) if now.total else None),
+    ):
+        done, failed = stage(directory, planned, tracked, workers=workers, deadline=deadline)
     if done < planned.total:
         raise stopped(done, planned.total, study.runner.max_hours or 0.0)
     return failed
@@ -205,7 +215,7 @@ def deadline_of(study: StudyConfig) -> float | None:
 )
 def fine_tune(
     directory: str, planned: Design, tracked: TrackedRun, *, workers: int, deadline: float | None
-) -> tuple[int, int]:
+) -> tuple[int, int] | State[Any]:
     """Measures chunks, in this process one by one or on the flow's task runner.
 
     Args:
@@ -218,46 +228,4 @@ def fine_tune(
     Returns:
         (fine-tunes measured, those of before among them; those of now that failed).
     """
-    study = RunFolder(Path(directory)).read_study()
-    done, total, failed = planned.done, planned.total, 0
-    todo = spans(planned.chunks, workers)
-    tell(Progress("fine-tuning", done, total))
-    with progress_shown(study.name, total, done) as moved, worker_resources(study):
-        for span, measured in _measured(directory, todo, tracked, workers=workers, deadline=deadline):
-            done, failed = done + measured.done, failed + measured.failed
-            record_span(tracked, span, measured, so_far=done, failed=failed)
-            tell(Progress("fine-tuning", done, total, failed))
-            moved(done, failed)
-            get_run_logger().info("%s of %s fine-tunes measured", f"{done:,}", f"{total:,}")
-    return done, failed
-
-
-def _measured(
-    directory: str, todo: Sequence[Span], tracked: TrackedRun, *, workers: int, deadline: float | None
-) -> Iterator[tuple[Span, SpanDone]]:
-    """Spans in the order in which they end, with what they came to; one that fails is written down first."""
-
-    def ended(span: Span, result: Callable[[], SpanDone]) -> tuple[Span, SpanDone]:
-        try:
-            return span, result()
-        except Exception as error:
-            record_failed_span(tracked, span, error)
-            raise
-
-    def begin(span: Span) -> tuple[Span, Any]:
-        return span, measure.submit(directory, span, deadline) if workers else None
-
-    def first(begun: list[Any]) -> tuple[Any, tuple[Span, SpanDone]]:
-        if not workers:
-            return begun[0], ended(begun[0][0], partial(measure, directory, begun[0][0], deadline))
-        future = next(iter(as_completed([future for _, future in begun])))
-        one = next(one for one in begun if one[1] is future)
-        return one, ended(one[0], future.result)
-
-    if not workers or deadline is not None:
-        yield from until(deadline, todo, begin, first, at_once=max(1, workers))
-        return
-    futures = {measure.submit(directory, span): span for span in todo}
-    for future in as_completed(list(futures)):
-        raise_if_interrupted()
-        yield ended(futures[future], future.result)
+    return measure_chunks(directory, planned, tracked, "fine-tuning", workers=workers, deadline=deadline)

@@ -48,13 +48,17 @@ def main() -> None:
         print_error(Console(stderr=True), error)
         sys.exit(2)
     except Exception as error:
-        from flows.faults import explain
+        from flows.faults import PREFECT, explain
         from flows.terminal import print_error
 
         explained = explain(error)
         if explained is None:
             raise
         print_error(Console(stderr=True), explained)
+        if explained.where == PREFECT:
+            from flows.watching import leave_at_once
+
+            leave_at_once(1)
         sys.exit(1)
 
 

@@ -6,12 +6,16 @@ recover -> report; loads no model, so that a machine without GPUs will do.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, tags
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled
 from pydantic import BaseModel, Field
 
 from flows.execution import execution
 from flows.run_names import named_by
+from flows.stopping import Stopped
 from spex_data.errors import StoreError
 from spex_data.values import read_value_table, writer_lock
 from tasks.recover import recover
@@ -31,7 +35,7 @@ class DecodeParameters(BaseModel, frozen=True):
     flow_run_name=named_by(lambda asked: f"decode: {Path(asked.directory).name}"),
     description="Recover which groups interact from the values of a run; write the report. Trains nothing.",
 )
-def decode(parameters: DecodeParameters) -> str:
+def decode(parameters: DecodeParameters) -> str | State[Any]:
     """Decodes what a run has measured; returns its folder.
 
     Raises:
@@ -46,13 +50,15 @@ def decode(parameters: DecodeParameters) -> str:
             instead="let `spex-data run` or the deployment train/train finish, then try again",
         )
     directory = str(folder.directory)
-    with (
-        tags("spex-data", study.name),
-        writer_lock(folder.directory),
-        execution(study, folder, stage="decode") as tracked,
-    ):
-        table = read_value_table(folder.values)
-        report(
-            directory, recover(directory, table, tracked, parameters.method or study.decoding.method), tracked
-        )
+    method = parameters.method or study.decoding.method
+    try:
+        with (
+            tags("spex-data", study.name),
+            writer_lock(folder.directory),
+            execution(study, folder, stage="decode") as tracked,
+        ):
+            table = read_value_table(folder.values)
+            report(directory, recover(directory, table, tracked, method), tracked)
+    except Stopped as stop:
+        return Cancelled(message=str(stop))
     return directory

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
@@ -22,6 +25,7 @@ _QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
     # What a server says while its database restarts; tried again after 2, 4, 8, ... seconds.
     "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,504",
     # A server of the command's own takes more than Prefect's 20 s to come up on a busy machine.
@@ -31,6 +35,9 @@ _QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Workers that load a model on a busy machine do not answer for longer than Dask's 30 s.
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "120s",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "600s",
     "TOKENIZERS_PARALLELISM": "false",
 }
 PATIENCE = 8.0
@@ -42,6 +49,8 @@ def be_quiet() -> None:
     """Sets what is not set; to be called before Prefect, MLflow or transformers are imported."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+    # Prefect writes a log line that its server did not take to stderr; a server that is gone is said once.
+    logging.raiseExceptions = False
 
 
 def require_extra(kind: str) -> None:
@@ -82,20 +91,15 @@ def require_servers(study: StudyConfig) -> None:
             study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI"),
             "start the server, correct the URI, or write tracking.mlflow: false",
         )
-    with ThreadPoolExecutor() as pool:
-        found = {
-            name: pool.submit(why_unreachable, uri, strict=name == "PREFECT_API_URL")
-            for name, (uri, _) in asked.items()
-            if uri
-        }
+    found = _answers({name: uri for name, (uri, _) in asked.items() if uri})
     errors = [
         RunnerError(
             f"does not answer ({why})",
             where=f"{name} = {without_password(str(asked[name][0]))}",
             instead=asked[name][1],
         )
-        for name, answer in found.items()
-        if (why := answer.result())
+        for name, why in found.items()
+        if why
     ]
     if errors:
         raise SeveralErrors(errors) if len(errors) > 1 else errors[0]
@@ -108,13 +112,29 @@ def require_prefect() -> None:
         RunnerError: It does not, within some 8 s.
     """
     url = os.environ.get("PREFECT_API_URL")
-    why = why_unreachable(url, strict=True) if url else None
+    why = _answers({"PREFECT_API_URL": url})["PREFECT_API_URL"] if url else None
     if why:
         raise RunnerError(
             f"does not answer ({why})",
-            where=f"PREFECT_API_URL = {url}",
+            where=f"PREFECT_API_URL = {without_password(str(url))}",
             instead="start it with `prefect server start`, or correct the URL",
         )
+
+
+def _answers(asked: Mapping[str, str]) -> dict[str, str | None]:
+    """`why_unreachable` of several addresses at once, which looking up a name must not hold up either."""
+    found: dict[str, str | None] = dict.fromkeys(asked, f"nothing came within {PATIENCE:g} s")
+
+    def look(name: str, uri: str) -> None:
+        found[name] = why_unreachable(uri, strict=name == "PREFECT_API_URL")
+
+    looks = [threading.Thread(target=look, args=one, daemon=True) for one in asked.items()]
+    for one in looks:
+        one.start()
+    end = time.monotonic() + PATIENCE + 1
+    for one in looks:
+        one.join(max(0.0, end - time.monotonic()))
+    return dict(found)
 
 
 def why_unreachable(uri: str, *, patience: float = PATIENCE, strict: bool = False) -> str | None:

@@ -10,6 +10,8 @@ from prefect.runtime import flow_run
 
 from flows.events import say_how_it_ended, tag_flow_run
 from flows.stopping import Stopped
+from flows.watching import watched
+from spex_data.errors import RunnerError
 from spex_data.study import StudyConfig
 from tasks.run_folder import RunFolder, now
 from tasks.tracking import TrackedRun, end_run, end_run_if_possible, end_run_left_open, set_tags, start_run
@@ -65,8 +67,14 @@ def execution(study: StudyConfig, folder: RunFolder, stage: str = "all") -> Iter
         folder.update_manifest({"executions": executions})
         say_how_it_ended(study, folder, this, error)
 
+    def gone(_: RunnerError) -> None:
+        this.update(state="failed", finished=now())
+        folder.update_manifest({"executions": executions})
+        end_run_if_possible(tracked, "FAILED")
+
     try:
-        yield tracked
+        with watched(gone):
+            yield tracked
     except Stopped as stop:
         close("stopped", stop)
         end_run_if_possible(tracked, "KILLED")

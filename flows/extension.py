@@ -13,6 +13,7 @@ from flows.run_names import named_by
 from spex_data.errors import StoreError
 from spex_data.groups import Grouping
 from spex_data.study import StudyConfig, extended
+from tasks.masks_so_far import design_so_far
 from tasks.run_folder import RunFolder
 
 
@@ -40,8 +41,9 @@ class ExtensionParameters(BaseModel, frozen=True):
                 where=self.run_dir,
                 instead=f"let `spex-data run {folder.study} --out {self.run_dir}` do so",
             )
-        n_groups = Grouping.from_table(pq.read_table(folder.groups)).n_groups
-        return extended(study, n_groups, budget=self.masks, targets=self.targets)
+        grouping = Grouping.from_table(pq.read_table(folder.groups))
+        measured = len(design_so_far(folder, study, grouping).training) if study.in_rounds else None
+        return extended(study, grouping.n_groups, budget=self.masks, targets=self.targets, measured=measured)
 
 
 def _name(asked: ExtensionParameters) -> str:

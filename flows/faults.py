@@ -10,6 +10,10 @@ from spex_data.errors import RunnerError, SpexDataError, StoreError
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _AGAIN = "what was measured is kept: run the same command again"
 _MLFLOW = ("mlflow", "sqlalchemy", "sqlite3", "psycopg2", "requests", "urllib3")
+_CLUSTER = {"FutureCancelledError", "CommClosedError", "KilledWorker", "RaySystemError", "RayActorError"}
+"""What Dask and Ray raise when a scheduler or a worker is gone; by name, so that neither is imported."""
+PREFECT = "PREFECT_API_URL"
+"""Where a server that is gone was named."""
 _PREFECT = ("httpx", "httpcore", "prefect", "websockets")
 
 
@@ -32,6 +36,20 @@ def explain(error: BaseException) -> SpexDataError | None:
             where="runner.workers",
             instead=f"{_AGAIN}, with fewer workers if memory was short",
         )
+    lost = next((one for one in chain if type(one).__name__ in _CLUSTER), None)
+    if lost is not None:
+        return RunnerError(
+            f"the cluster does not answer any more ({_first(lost)})",
+            where="runner.address",
+            instead=f"see to it; {_AGAIN}",
+        )
+    if "ephemeral" in told and "Timed out" in told:
+        return RunnerError(
+            "the Prefect server of this command did not come up in time",
+            where=PREFECT,
+            instead="try again when the machine is less busy, or start a server that stays with"
+            " `spex-data ui` and set PREFECT_API_URL",
+        )
     for one in chain:
         home = type(one).__module__.partition(".")[0]
         if home in _MLFLOW:
@@ -46,7 +64,7 @@ def explain(error: BaseException) -> SpexDataError | None:
         if home in _PREFECT and _is_connection(one):
             return RunnerError(
                 f"Prefect's server does not answer any more ({_first(one)})",
-                where="PREFECT_API_URL",
+                where=PREFECT,
                 instead=f"start it again; {_AGAIN}",
             )
     return None

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled
 
 from flows.progress import Progress, say, tell
+from flows.stopping import Stopped
 from flows.verification import retrained
+from flows.watching import watched
 from spex_data.values import writer_lock
 from tasks.foreign import recover_from
 from tasks.hypothesis import cost_words
@@ -23,7 +27,7 @@ from tasks.verify_plan import asked_by_hand
     flow_run_name="verify groups {members}",
     description="Retrain the corners of a set of groups that someone names, and judge what comes back.",
 )
-def hypothesis(directory: str, members: tuple[int, ...], target: int | None) -> dict[str, Any]:
+def hypothesis(directory: str, members: tuple[int, ...], target: int | None) -> dict[str, Any] | State[Any]:
     """Verifies one set of groups.
 
     Args:
@@ -36,13 +40,16 @@ def hypothesis(directory: str, members: tuple[int, ...], target: int | None) -> 
     """
     folder = RunFolder(Path(directory))
     study = folder.read_study()
-    with writer_lock(folder.directory):
-        tell(Progress("decoding the run's values"))
-        recovery = recover_from(
-            folder.directory, method=study.decoding.method, max_order=None, top=study.report.top
-        )
-        asked = asked_by_hand(folder, recovery, members, target)
-        planned = plan_rows(folder, asked, folder.own_masks)
-        say(cost_words(folder, planned))
-        retrained(study, directory, planned, TrackedRun())
-        return judged_document(folder, study, recovery, asked, folder.own_masks)
+    try:
+        with writer_lock(folder.directory), watched():
+            tell(Progress("decoding the run's values"))
+            recovery = recover_from(
+                folder.directory, method=study.decoding.method, max_order=None, top=study.report.top
+            )
+            asked = asked_by_hand(folder, recovery, members, target)
+            planned = plan_rows(folder, asked, folder.own_masks)
+            say(cost_words(folder, planned))
+            retrained(study, directory, planned, TrackedRun())
+            return judged_document(folder, study, recovery, asked, folder.own_masks)
+    except Stopped as stop:
+        return Cancelled(message=str(stop))

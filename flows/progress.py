@@ -43,6 +43,20 @@ def listening(listener: Listener) -> Iterator[None]:
         _listener.reset(token)
 
 
+@contextmanager
+def also_listening(listener: Listener) -> Iterator[None]:
+    """Sends every moment told within the block to `listener` too, beside who listens already."""
+    first = _listener.get()
+
+    def both(progress: Progress) -> None:
+        if first is not None:
+            first(progress)
+        listener(progress)
+
+    with listening(both):
+        yield
+
+
 def tell(progress: Progress) -> None:
     """Tells how far the flow is, if anyone listens; a run that was asked to end ends here at the latest."""
     raise_if_interrupted()

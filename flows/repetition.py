@@ -73,7 +73,7 @@ def repeat(parameters: RepetitionParameters) -> RepetitionResult:
     for line in foresee(parameters.run_dir):
         say(f"differs already: {line}")
     try:
-        result = result_of(attribution(again, return_state=True))
+        result = result_of(attribution, again)
     except Stopped as stop:
         return Cancelled(message=str(stop))  # type: ignore[return-value]
     return RepetitionResult(run=result, compared=compare_values(parameters.run_dir, str(again.out)))

@@ -1,16 +1,19 @@
-"""Runs that end before their end by their own limit, `runner.max_hours`: cleanly, between chunks."""
+"""Runs that end before their end, by `runner.max_hours` or because somebody asked: between chunks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from flows.interrupts import raise_if_interrupted
 
 if TYPE_CHECKING:
-    from prefect import State
+    from prefect import Task
 
+P = ParamSpec("P")
 Work = TypeVar("Work")
 Future = TypeVar("Future")
 Done = TypeVar("Done")
@@ -78,12 +81,69 @@ def until(
         yield result
 
 
-def result_of(state: State[Any]) -> Any:
-    """What a flow came to, from the state that it ended in.
+def worked_through(
+    task: Task[P, Done],
+    todo: Sequence[Work],
+    arguments: Callable[[Work], tuple[Any, ...]],
+    *,
+    workers: int,
+    deadline: float | None,
+    failed: Callable[[Work, Exception], None] | None = None,
+) -> Iterator[tuple[Work, Done]]:
+    """Pieces of work in the order in which they end, with what they came to; see `until`.
+
+    Args:
+        task: Does one of them.
+        todo: The pieces, in order.
+        arguments: Of the task, for a piece.
+        workers: Of the flow's task runner; 0 to do them here, one after the other.
+        deadline: When to begin no further piece; None for never, and then all are handed over at once:
+            a cluster may have more workers than are known here.
+        failed: Told of the piece that ended in an error, which is then raised.
+    """
+    from prefect.futures import as_completed
+
+    def begin(piece: Work) -> tuple[Work, Any]:
+        return piece, task.submit(*arguments(piece)) if workers else None
+
+    def first(begun: list[tuple[Work, Any]]) -> tuple[tuple[Work, Any], tuple[Work, Done]]:
+        future = next(iter(as_completed([future for _, future in begun]))) if workers else None
+        one = next(one for one in begun if one[1] is future)
+        try:
+            return one, (one[0], future.result() if future else task(*arguments(one[0])))
+        except Exception as error:
+            if failed:
+                failed(one[0], error)
+            raise
+
+    at_once = 1 if not workers else workers if deadline is not None else len(todo)
+    yield from until(deadline, todo, begin, first, at_once=at_once)
+
+
+@contextmanager
+def workers_told(stopping: Path) -> Iterator[None]:
+    """Lets workers end after the chunk in hand, where the flow ends before they do.
+
+    Args:
+        stopping: File that is there from then on, where workers look; one of an earlier run goes.
+    """
+    stopping.unlink(missing_ok=True)
+    try:
+        yield
+    except BaseException:
+        stopping.touch()
+        raise
+
+
+def result_of(flow: Callable[P, Done], *words: P.args, **more: P.kwargs) -> Done:
+    """What a flow comes to: its own result, which its final state may come back without.
 
     Raises:
-        Stopped: Its limit of time ended it.
+        Stopped: Its limit of time ended it, or somebody did.
     """
-    if state.is_cancelled():
-        raise Stopped(state.message or "stopped")
-    return state.result()
+    from prefect.exceptions import CancelledRun
+
+    try:
+        return flow(*words, **more)
+    except CancelledRun as cancelled:
+        raise Stopped(str(cancelled) or "stopped") from None

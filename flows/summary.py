@@ -30,6 +30,7 @@ def print_summary(console: Console, result: AttributionResult) -> None:
     lines = [
         f"{result.fine_tunes} fine-tunes, {result.reused} of {result.fine_tunes} were measured before"
         + (f", {result.kept} on adapters kept from before" if result.kept else ""),
+        *([f"ended     {result.ended}"] if result.ended else []),
         *_faults(result),
         f"report    {directory / 'report.html'}",
         f"values    {directory / 'values.parquet'}, interactions.json and manifest.json beside it",
@@ -54,8 +55,8 @@ def _faults(result: AttributionResult) -> list[str]:
     """What went wrong and did not end the run."""
     lines = []
     if result.failed:
-        lines.append(f"failed    {result.failed} of them, the first because {result.cause}")
-        lines.append("          (each with its cause in values.parquet; their masks are left out)")
+        lines.append(f"failed    {result.failed} fine-tunes, the first because {result.cause}")
+        lines.append("          (each with its cause in values.parquet; what is left is judged without them)")
     if len(result.passes) > 1:
         sizes = ", then ".join(map(str, result.passes))
         lines.append(f"memory    ran out: {sizes} adapters to a pass")

@@ -1,6 +1,6 @@
 """The GPU half of a study: fine-tune and measure; another deployment, on a machine without GPUs, decodes.
 
-prepare -> design -> fine-tune and evaluate, by chunk -> collect -> (start the deployment that decodes)
+prepare -> (design -> fine-tune and evaluate -> collect, in rounds) -> (start the deployment that decodes)
 """
 
 from __future__ import annotations
@@ -13,15 +13,13 @@ from prefect.deployments import run_deployment
 from prefect.states import Cancelled
 from pydantic import BaseModel
 
-from flows.approval import wait_for_approval
 from flows.attribution import AttributionParameters, deadline_of, fine_tune_missing
 from flows.execution import execution
+from flows.rounds import measured_in_rounds
 from flows.run_names import named_by
 from flows.stopping import Stopped
 from spex_data.values import writer_lock
-from tasks.design import design
 from tasks.prepare import prepare
-from tasks.recover import collect
 
 
 class TrainResult(BaseModel, frozen=True):
@@ -59,15 +57,21 @@ def train(parameters: AttributionParameters, then: str | None = None) -> TrainRe
         folder.claim(study, update=parameters.update)
         try:
             with execution(study, folder, stage="train") as tracked:
-                planned = design(directory, prepare(directory, tracked, update=parameters.update), tracked)
-                wait_for_approval(study, folder, planned)
-                failed = fine_tune_missing(study, directory, planned, tracked, deadline)
-                table = collect(directory, failed, tracked)
+                measured = measured_in_rounds(
+                    study,
+                    directory,
+                    prepare(directory, tracked, update=parameters.update),
+                    tracked,
+                    lambda planned: fine_tune_missing(study, directory, planned, tracked, deadline),
+                )
         except Stopped as stop:
             return Cancelled(message=str(stop))
     if then:
         # Not waited for: this machine is free for the next study.
         run_deployment(then, parameters={"parameters": {"directory": directory}}, timeout=0, as_subflow=False)
     return TrainResult(
-        directory=directory, fine_tunes=planned.total, reused=planned.done, failed=len(table.failed())
+        directory=directory,
+        fine_tunes=measured.fine_tunes,
+        reused=measured.reused,
+        failed=len(measured.table.failed()),
     )

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import flow
-from prefect.futures import as_completed
+from prefect.client.schemas.objects import State
 from prefect.utilities.annotations import quote
 
+from flows.measuring import measure_chunks
 from flows.progress import Progress, tell
 from flows.runners import task_runner
-from flows.stopping import stopped, until
+from flows.stopping import stopped
 from spex_data.reports import Recovery
 from spex_data.study import StudyConfig
 from tasks.tracking import TrackedRun
-from tasks.verify import Planned, Retraining, judge_verification, plan_verification, retrain
+from tasks.verify import Planned, judge_verification, plan_verification
 from tasks.workers import n_workers
 
 
@@ -81,7 +82,7 @@ def retrained(
 )
 def verify(
     directory: str, planned: Planned, tracked: TrackedRun, *, workers: int, deadline: float | None
-) -> tuple[int, int]:
+) -> tuple[int, int] | State[Any]:
     """Retrains chunks, in this process one by one or on the flow's task runner.
 
     Args:
@@ -94,19 +95,4 @@ def verify(
     Returns:
         (fine-tunes done, those of before among them; those of now that failed).
     """
-    done, failed = planned.done, 0
-    tell(Progress("verifying", done, planned.total))
-
-    def begin(chunk: Retraining) -> tuple[Retraining, Any]:
-        return chunk, retrain.submit(directory, chunk, tracked) if workers else None
-
-    def first(begun: list[Any]) -> tuple[Any, tuple[int, int]]:
-        if not workers:
-            return begun[0], retrain(directory, begun[0][0], tracked)
-        future = next(iter(as_completed([future for _, future in begun])))
-        return next(one for one in begun if one[1] is future), future.result()
-
-    for rows, bad in until(deadline, planned.chunks, begin, first, at_once=max(1, workers)):
-        done, failed = done + rows, failed + bad
-        tell(Progress("verifying", done, planned.total, failed))
-    return done, failed
+    return measure_chunks(directory, planned, tracked, "verifying", workers=workers, deadline=deadline)

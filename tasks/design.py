@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,15 +14,19 @@ from pydantic import BaseModel as Record
 from pydantic import Field
 
 from spex_data.groups import Grouping
-from spex_data.masks import MeasurementPlan, mask_string, masks_from_strings
+from spex_data.masks import MaskDesign, MeasurementPlan, mask_string, masks_from_strings
+from spex_data.study import StudyConfig
 from spex_data.values import write_parquet
-from tasks.inputs import draw_plan, value_function
+from tasks.inputs import plan_of, value_function
 from tasks.kept_adapters import find_kept
+from tasks.masks_so_far import design_of_next_round, design_so_far, study_rounds
 from tasks.prepare import Prepared
 from tasks.retries import TASK_OPTIONS
 from tasks.reuse import Reuse, find_reuse, reuse_words, seconds_a_fine_tune
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, log_files
+
+PLAN = "masks.parquet"
 
 
 class Chunk(Record, frozen=True):
@@ -36,6 +41,7 @@ class Chunk(Record, frozen=True):
         kept: Those of them that have a kept adapter, and need no training.
         banks: The files of these adapters.
         columns: The targets that some of the rows lack.
+        plan: File in the run folder that lists the rows; another one than the study's for verification.
     """
 
     index: int
@@ -46,6 +52,7 @@ class Chunk(Record, frozen=True):
     kept: tuple[int, ...] = ()
     banks: tuple[str, ...] = ()
     columns: tuple[int, ...] = ()
+    plan: str = PLAN
 
     @property
     def trained(self) -> tuple[int, ...]:
@@ -71,6 +78,7 @@ class Design(Record, frozen=True):
         chunks: The chunks with something missing; not in its JSON, which Prefect keeps of every flow run and
             which must not grow with the masks.
         words: What is reused and why, to be said before anything is trained.
+        title: Which masks of a round these are, for a study in rounds; None for another.
     """
 
     n_masks: int
@@ -81,6 +89,7 @@ class Design(Record, frozen=True):
     chunks: tuple[Chunk, ...] = Field(exclude=True)
     kept: int = 0
     words: tuple[str, ...] = ()
+    title: str | None = None
 
     @property
     def missing(self) -> int:
@@ -95,18 +104,24 @@ class Design(Record, frozen=True):
     tags=["train"],
     **TASK_OPTIONS,
 )
-def design(directory: str, prepared: Prepared, tracked: TrackedRun) -> Design:
+def design(directory: str, prepared: Prepared, tracked: TrackedRun, *, measured: int | None = None) -> Design:
     """Draws the masks and finds what is missing.
 
     Args:
         directory: The run folder.
         prepared: What the stage before found in it.
         tracked: The MLflow run.
+        measured: Training masks of the rounds measured, to which those of the next are added; None: those of
+            the rounds begun, or of the first. Tried again, it adds nothing more.
     """
     folder = RunFolder(Path(directory))
     study = folder.read_study()
-    drawn, plan = draw_plan(study, Grouping.from_table(pq.read_table(folder.groups)))
-    write_parquet(_plan_table(plan), folder.masks)
+    grouping = Grouping.from_table(pq.read_table(folder.groups))
+    drawn = design_so_far(folder, study, grouping)
+    if measured == len(drawn.training):
+        drawn = design_of_next_round(folder, study, grouping)
+    plan = plan_of(study, drawn)
+    write_plan(plan, folder.masks, _origins(plan, drawn))
     stored = folder.store.read()
     for name in stored.damaged:
         get_run_logger().warning("%s could not be read; its fine-tunes are done again", name)
@@ -139,7 +154,15 @@ def design(directory: str, prepared: Prepared, tracked: TrackedRun) -> Design:
         chunks=tuple(chunk for chunk in chunks if chunk.rows),
         kept=kept,
         words=tuple(words),
+        title=_title(study, grouping, len(drawn.training)) if study.in_rounds else None,
     )
+
+
+def _title(study: StudyConfig, grouping: Grouping, n_masks: int) -> str:
+    """A round as pages name it: "round 2: masks 64-95 of at most 256"."""
+    ends = [0, *study_rounds(study, study.mask_design(grouping.keys))]
+    number = sum(end < n_masks for end in ends)
+    return f"round {number}: masks {ends[number - 1]}-{n_masks - 1} of at most {ends[-1]}"
 
 
 def _chunk(index: int, rows: range, reuse: Reuse, total: int) -> Chunk:
@@ -173,11 +196,27 @@ def _read_plan(path: Path, _inode: int, _changed: int) -> MeasurementPlan:
     )
 
 
-def _plan_table(plan: MeasurementPlan) -> pa.Table:
-    return pa.table(
-        {
-            "mask": pa.array([mask_string(mask) for mask in plan.masks], pa.string()),
-            "role": pa.array(plan.roles, pa.string()),
-            "seed": pa.array(plan.seeds, pa.int64()),
-        }
+def write_plan(plan: MeasurementPlan, path: Path, more: Mapping[str, pa.Array] | None = None) -> None:
+    """Writes the mask, role and seed of each row, as `read_plan` reads them, and further columns."""
+    table = {
+        "mask": pa.array([mask_string(mask) for mask in plan.masks], pa.string()),
+        "role": pa.array(plan.roles, pa.string()),
+        "seed": pa.array(plan.seeds, pa.int64()),
+        **(more or {}),
+    }
+    write_parquet(pa.table(table), path)
+
+
+def _origins(plan: MeasurementPlan, drawn: MaskDesign) -> dict[str, pa.Array]:
+    """The draw of each row, and whether it is lawful: what a round that goes on has to know of its masks."""
+    keys = [mask_string(mask) for mask in (*drawn.heldout, *drawn.training)]
+    lawful = np.ones(len(drawn.training), np.bool_) if drawn.lawful is None else drawn.lawful
+    flags = [*([True] * len(drawn.heldout)), *lawful.tolist()]
+    known = dict(
+        zip(keys, zip((*drawn.heldout_draws, *drawn.training_draws), flags, strict=True), strict=True)
     )
+    masks = [mask_string(mask) for mask in plan.masks]
+    return {
+        "draw": pa.array([int(known[mask][0]) for mask in masks], pa.int64()),
+        "lawful": pa.array([known[mask][1] for mask in masks], pa.bool_()),
+    }

@@ -10,14 +10,23 @@ import pyarrow.parquet as pq
 from spex_data.errors import StoreError
 from spex_data.groups import Grouping
 from spex_data.reports import Recovery, read_document, recover_values, with_verdicts
-from spex_data.values import read_value_table
+from spex_data.values import ValueTable, read_value_table
+from tasks.masks_so_far import design_so_far
 from tasks.run_folder import RunFolder
+from tasks.simulated import simulated_values
 
 MAX_ORDER = 3
 FDR = 0.1
 
 
-def recover_from(source: Path, *, method: str | None, max_order: int | None, top: int) -> Recovery:
+def recover_from(
+    source: Path,
+    *,
+    method: str | None,
+    max_order: int | None,
+    top: int,
+    values: ValueTable | None = None,
+) -> Recovery:
     """Decodes the values of a run folder or of a table.
 
     Args:
@@ -25,6 +34,7 @@ def recover_from(source: Path, *, method: str | None, max_order: int | None, top
         method: Decoder; the study's, or the default one, if None.
         max_order: Largest set reported; the study's, or 3, if None.
         top: Interactions a target.
+        values: Of a run that is half done what it has so far; None to read values.parquet.
 
     Raises:
         StoreError: No such file, or a run that has no values yet.
@@ -33,23 +43,26 @@ def recover_from(source: Path, *, method: str | None, max_order: int | None, top
         return _recover_table(source, method, max_order, top)
     folder = RunFolder(source)
     study = folder.read_study()
-    if not folder.values.is_file():
+    if values is None and not folder.values.is_file():
         raise StoreError(
             "has no values.parquet yet",
             where=str(source),
             instead="let `spex-data run` finish, then try again",
         )
     grouping = Grouping.from_table(pq.read_table(folder.groups))
+    table = read_value_table(folder.values) if values is None else values
+    method = method or study.decoding.method
     recovery = recover_values(
-        read_value_table(folder.values),
+        table,
         study_name=study.name,
         group_names=grouping.names,
-        method=method or study.decoding.method,
+        method=method,
         max_order=max_order or study.decoding.max_order,
-        distribution=study.mask_design(grouping.keys),
+        distribution=design_so_far(folder, study, grouping),
         seed=study.seed,
         top=top,
         fdr=study.decoding.fdr,
+        features=simulated_values(folder, study, method, table.targets),
     )
     if not folder.verification.is_file():
         return recovery

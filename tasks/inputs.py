@@ -18,6 +18,8 @@ from tasks.run_folder import RunFolder
 from tasks.workers import accelerators, claim_device
 
 EMBEDDED = "embedded"
+VERIFY, FILTERED = "verify", "verify-filtered"
+"""Roles of what is retrained, by the study's own schedule and by the filtered one."""
 
 if TYPE_CHECKING:
     from spex_data.models import BaseModel
@@ -135,9 +137,14 @@ def make_grouping(study: StudyConfig, examples: Examples, base_model: BaseModel)
 
 
 def draw_plan(study: StudyConfig, grouping: Grouping) -> tuple[MaskDesign, MeasurementPlan]:
-    """The masks of a study over given groups, and the fine-tunes that they ask for."""
+    """The masks of a study over given groups up to its budget, and the fine-tunes that they ask for."""
     drawn = study.mask_design(grouping.keys)
-    return drawn, measurement_plan(drawn, seeds=study.training.seeds, heldout_seeds=study.masks.heldout_seeds)
+    return drawn, plan_of(study, drawn)
+
+
+def plan_of(study: StudyConfig, drawn: MaskDesign) -> MeasurementPlan:
+    """The fine-tunes that some masks ask for in a study."""
+    return measurement_plan(drawn, seeds=study.training.seeds, heldout_seeds=study.masks.heldout_seeds)
 
 
 def value_function(folder: RunFolder) -> SubsetTraining:
@@ -150,6 +157,19 @@ def value_function(folder: RunFolder) -> SubsetTraining:
         with _one_loads_at_a_time:
             keep_value_function(folder, _load_value_function(folder))
     return _built.function  # type: ignore[no-any-return]
+
+
+def role_function(folder: RunFolder, role: str) -> SubsetTraining:
+    """What rows of a role are measured by: what is retrained on all scales, some of it by another schedule.
+
+    Args:
+        folder: A run folder that is prepared.
+        role: As in `MeasurementPlan.roles`.
+    """
+    function = value_function(folder)
+    if role not in (VERIFY, FILTERED):
+        return function
+    return function.on_scales().with_schedule("filtered") if role == FILTERED else function.on_scales()
 
 
 def keep_value_function(folder: RunFolder, function: SubsetTraining) -> None:

@@ -22,7 +22,8 @@ def keep_adapters(
     policy = folder.read_study().training.keep
     if measured.bank is None or policy == "none":
         return
-    wanted = [place for place, row in enumerate(rows) if policy == "all" or plan.roles[row] == "heldout"]
+    roles = ("train", "heldout") if policy == "all" else ("heldout",)
+    wanted = [place for place, row in enumerate(rows) if plan.roles[row] in roles]
     if wanted:
         kept = [rows[place] for place in wanted]
         keys = function.adapter_keys(plan.masks[kept], plan.seeds[kept])

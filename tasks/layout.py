@@ -34,6 +34,8 @@ def record_span(run: TrackedRun, span: Span, done: SpanDone, *, so_far: int, fai
     losses = [(row.row, row.loss) for row in done.rows]
     values = [(row.row, row.value) for row in done.rows]
     a_fine_tune = done.seconds / max(1, len(done.rows))
+    # Rows of another plan have numbers of their own, so their curves have names of their own.
+    prefix = "" if span.stage == "fine-tune" else f"{span.stage}."
     closed_child(
         run,
         span.name,
@@ -46,11 +48,11 @@ def record_span(run: TrackedRun, span: Span, done: SpanDone, *, so_far: int, fai
     log_curves(
         run,
         {
-            "loss.mean": [(span.last, _mean(losses))],
-            "value.mean": [(span.last, _mean(values))],
-            "seconds_per_fine_tune": [(span.last, a_fine_tune)],
-            "fine_tunes": [(so_far, float(so_far))],
-            "fine_tunes.failed": [(so_far, float(failed))],
+            f"{prefix}loss.mean": [(span.last, _mean(losses))],
+            f"{prefix}value.mean": [(span.last, _mean(values))],
+            f"{prefix}seconds_per_fine_tune": [(span.last, a_fine_tune)],
+            f"{prefix}fine_tunes": [(so_far, float(so_far))],
+            f"{prefix}fine_tunes.failed": [(so_far, float(failed))],
         },
     )
 
@@ -86,7 +88,7 @@ def record_effects(run: TrackedRun, document: Mapping[str, Any]) -> None:
 
 def _tags(span: Span) -> dict[str, str]:
     return {
-        "spex.stage": "fine-tune",
+        "spex.stage": span.stage,
         "spex.chunks": f"{span.chunks[0].index}-{span.chunks[-1].index}",
         "spex.fine_tunes": str(span.missing),
     }

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from prefect import get_run_logger, task
 from prefect.runtime import task_run
 from pydantic import BaseModel as Record
@@ -14,7 +15,7 @@ from spex_data.masks import MeasurementPlan, mask_string
 from spex_data.value_functions import Measured, SubsetTraining
 from spex_data.values import ValueRecords
 from tasks.design import Chunk, read_plan
-from tasks.inputs import use_threads, value_function
+from tasks.inputs import role_function, use_threads, value_function
 from tasks.kept_adapters import keep_adapters, measure_kept
 from tasks.pass_size import note_smaller_pass
 from tasks.retries import TASK_OPTIONS
@@ -58,6 +59,8 @@ class SpanDone(Record, frozen=True):
 
 def _name() -> str:
     span = task_run.parameters["span"]
+    if span.stage == "verify":
+        return f"retrain corners {span.start}-{span.last} of {span.total}"
     trained = any(chunk.trained for chunk in span.chunks)
     what = "fine-tune masks" if trained else "measure targets on kept adapters"
     return f"{what} {span.start}-{span.last} of {span.total}"
@@ -80,13 +83,15 @@ def measure(directory: str, span: Span, deadline: float | None = None) -> SpanDo
     """
     end_with_parent()
     folder = RunFolder(Path(directory))
-    plan = read_plan(folder.masks)
+    plan = read_plan(folder.directory / span.plan)
     use_threads(folder.read_study().runner.threads)
     again = (task_run.run_count or 1) > 1
+    n_outputs = len(value_function(folder).targets)
     rows: list[Row] = []
     done, failed, seconds, started = 0, 0, 0.0, time.time()
     for chunk in span.chunks:
-        if done and deadline is not None and time.time() > deadline:
+        late = deadline is not None and time.time() > deadline
+        if (done and late) or folder.stopping.exists():
             break
         done += len(chunk.rows)
         if again and _is_stored(folder, plan, chunk):
@@ -96,7 +101,7 @@ def measure(directory: str, span: Span, deadline: float | None = None) -> SpanDo
                 measured, spent = work(folder, plan, chunk, some)
                 failed += sum(cause is not None for cause in measured.causes)
                 seconds += spent
-                rows += _rows(some, measured)
+                rows += _rows(some, measured.values[:, :n_outputs], measured.losses)
     kept = sum(len(chunk.kept) for chunk in span.chunks)
     get_run_logger().info(
         "%d fine-tunes and %d adapters kept from before in %.1f s, %d failed",
@@ -105,17 +110,22 @@ def measure(directory: str, span: Span, deadline: float | None = None) -> SpanDo
     return SpanDone(rows=tuple(rows), done=done, failed=failed, started=started, seconds=seconds)
 
 
+def _function(folder: RunFolder, plan: MeasurementPlan, chunk: Chunk) -> SubsetTraining:
+    """What the rows of a chunk, which have one role's training, are measured by."""
+    return role_function(folder, plan.roles[chunk.rows[0]]).with_targets(chunk.columns)
+
+
 def _is_stored(folder: RunFolder, plan: MeasurementPlan, chunk: Chunk) -> bool:
     """Whether an earlier try of the task has stored a chunk."""
     rows = list(chunk.rows)
-    keys = value_function(folder).with_targets(chunk.columns).keys(plan.masks[rows], plan.seeds[rows])
+    keys = _function(folder, plan, chunk).keys(plan.masks[rows], plan.seeds[rows])
     return bool(folder.store.read().lookup(keys)[0].all())
 
 
 def _train(folder: RunFolder, plan: MeasurementPlan, chunk: Chunk, rows: list[int]) -> tuple[Measured, float]:
     """Fine-tunes some rows and remembers their values and adapters; also the seconds."""
     size = folder.adapters_per_pass()
-    function = value_function(folder).with_pass_size(size).with_targets(chunk.columns)
+    function = _function(folder, plan, chunk).with_pass_size(size)
     started = time.perf_counter()
     measured = function(plan.masks[rows], plan.seeds[rows])
     seconds = time.perf_counter() - started
@@ -132,7 +142,7 @@ def _measure_again(
     folder: RunFolder, plan: MeasurementPlan, chunk: Chunk, rows: list[int]
 ) -> tuple[Measured, float]:
     """Measures some rows on adapters of before, as `_train` does on new ones."""
-    function = value_function(folder).with_targets(chunk.columns)
+    function = _function(folder, plan, chunk)
     started = time.perf_counter()
     measured = measure_kept(folder, function, plan, rows, chunk.banks)
     _append(folder, function, plan, rows, measured)
@@ -157,8 +167,9 @@ def _append(
     )
 
 
-def _rows(rows: list[int], measured: Measured) -> list[Row]:
+def _rows(rows: list[int], values: NDArray[np.float64], losses: NDArray[np.float64]) -> list[Row]:
+    """Of the study's own outputs, float64[r, t]: other scales come after them."""
     # The targets of a fine-tune that failed are all without a value.
-    means = measured.values.mean(axis=1) if measured.values.size else np.zeros(len(measured.values))
-    numbers = zip(rows, measured.losses.tolist(), means.tolist(), strict=True)
+    means = values.mean(axis=1) if values.size else np.zeros(len(values))
+    numbers = zip(rows, losses.tolist(), means.tolist(), strict=True)
     return [Row(row=row, loss=loss, value=value) for row, loss, value in numbers]

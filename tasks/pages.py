@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 
 from spex_data.groups import Grouping
 from spex_data.reports import (
+    Heldout,
     Recovery,
     effects_heatmap,
     interaction_graph,
@@ -16,6 +18,7 @@ from spex_data.reports import (
     save_figure,
     what_ifs,
     write_report,
+    write_table,
 )
 from spex_data.study import StudyConfig
 from tasks.inputs import load_examples
@@ -25,17 +28,45 @@ MOST_FIGURES = 40
 """Targets with figures of their own; tables hold all."""
 
 
-def write_pages(folder: RunFolder, recovery: Recovery) -> None:
-    """Writes figures/ and report.html.
+def write_pages(folder: RunFolder, recovery: Recovery, missing: Sequence[str] = ()) -> None:
+    """Writes figures/, interactions.csv and report.html.
 
     Args:
         folder: The run's.
         recovery: What was found.
+        missing: What the run still lacks, a sentence each; the page is then marked as half done.
     """
     study, document = folder.read_study(), recovery.interactions
     grouping = Grouping.from_table(pq.read_table(folder.groups))
-    figures: dict[str, dict[str, Path]] = {}
     units = folder.read_manifest().get("units") or ["value"] * len(document["targets"])
+    n_targets = len(document["targets"])
+    heldout = [
+        Heldout(recovery.heldout_values[:, column], recovery.predicted[:, column], units[column])
+        for column in range(n_targets if len(recovery.heldout_masks) else 0)
+    ]
+    write_table(folder.table, document)
+    write_report(
+        folder.report,
+        document,
+        judged=recovery.judged,
+        figures=_figures(folder, recovery, units),
+        group_texts=_texts(study, grouping),
+        method=method_of(folder, study),
+        status="half-done" if missing else "whole",
+        missing=missing,
+        units=units,
+        p=study.masks.p,
+        heldout=heldout,
+        what_if=what_ifs(
+            recovery.decoded.expansion, recovery.decoded.masks, recovery.heldout_values, recovery.predicted
+        ),
+    )
+
+
+def _figures(folder: RunFolder, recovery: Recovery, units: Sequence[str]) -> dict[str, dict[str, Path]]:
+    """Draws figures/: of each target its graph and its held-out masks, and the heat map of the study."""
+    document = recovery.interactions
+    figures: dict[str, dict[str, Path]] = {}
     for column, target in enumerate(document["targets"][:MOST_FIGURES]):
         judged = recovery.faithfulness[column]
         name = f"target-{column:03d}"
@@ -53,21 +84,8 @@ def write_pages(folder: RunFolder, recovery: Recovery) -> None:
             kind: _svg(save_figure(figure, folder.figures, f"{name}-{kind}"))
             for kind, figure in drawn.items()
         }
-    figures[""] = {
-        "heatmap": _svg(save_figure(effects_heatmap(document, unit=folder.unit()), folder.figures, "effects"))
-    }
-    write_report(
-        folder.report,
-        document,
-        judged=recovery.judged,
-        figures=figures,
-        group_texts=_texts(study, grouping),
-        method=method_of(folder, study),
-        status="whole",
-        what_if=what_ifs(
-            recovery.decoded.expansion, recovery.decoded.masks, recovery.heldout_values, recovery.predicted
-        ),
-    )
+    save_figure(effects_heatmap(document, unit=folder.unit()), folder.figures, "effects")
+    return figures
 
 
 def method_of(folder: RunFolder, study: StudyConfig) -> dict[str, str]:

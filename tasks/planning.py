@@ -25,6 +25,7 @@ from tasks.inputs import (
     make_grouping,
     use_threads,
 )
+from tasks.learning import expected_r2
 from tasks.pass_size import PROBED_MASKS
 from tasks.run_folder import RunFolder
 from tasks.workers import n_workers, share_of_memory
@@ -77,6 +78,7 @@ def plan_costs(
     document = {
         **_described(study, function),
         "masks": len(drawn.training),
+        "until": study.masks.until.model_dump(exclude_none=True) if study.masks.until else None,
         "heldout_masks": len(drawn.heldout),
         "heldout_seeds": study.masks.heldout_seeds,
         "fine_tunes": len(plan),
@@ -93,6 +95,7 @@ def plan_costs(
         "disk_free_bytes": shutil.disk_usage(_existing(folder.directory)).free,
         "verify_fine_tunes": verify_share(study, len(plan)),
         "advice": measured_advice(folder),
+        "expected": expected_r2(study, folder, function),
         "probed": costs.trained,
         "probe_seconds": spent,
         "clock": "processor" if clock(device) is time.process_time else "wall",

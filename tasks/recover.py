@@ -11,10 +11,11 @@ from prefect import get_run_logger, task
 from spex_data.groups import Grouping
 from spex_data.reports import Recovery, recover_values, write_document
 from spex_data.values import ValueTable, write_value_table
-from tasks.design import read_plan
-from tasks.inputs import value_function
+from tasks.joined import NOT_YET, joined_values
+from tasks.masks_so_far import design_so_far
 from tasks.retries import TASK_OPTIONS
 from tasks.run_folder import RunFolder
+from tasks.simulated import simulated_values
 from tasks.tracking import TrackedRun, child_run, log_curves, log_files, log_params
 
 
@@ -34,20 +35,10 @@ def collect(directory: str, failed: int, tracked: TrackedRun) -> ValueTable:
         tracked: The MLflow run.
     """
     folder = RunFolder(Path(directory))
-    plan, function = read_plan(folder.masks), value_function(folder)
-    known, values, causes = folder.store.read().lookup(function.keys(plan.masks, plan.seeds))
-    done = known.all(axis=1)
-    table = ValueTable(
-        targets=function.target_names,
-        masks=plan.masks,
-        roles=plan.roles,
-        seeds=plan.seeds,
-        values=values,
-        causes=tuple(cause if row_done else "not measured yet" for cause, row_done in zip(causes, done)),
-    )
+    table = joined_values(folder)
     write_value_table(table, folder.values)
     log_files(tracked, [folder.values])
-    causes_known = [cause for cause in causes if cause]
+    causes_known = [cause for cause in table.causes if cause and cause != NOT_YET]
     if causes_known:
         get_run_logger().warning(
             "%d fine-tunes failed, %d of them now; the first: %s", len(causes_known), failed, causes_known[0]
@@ -81,10 +72,11 @@ def recover(directory: str, table: ValueTable, tracked: TrackedRun, method: str)
             group_names=grouping.names,
             method=method,
             max_order=study.decoding.max_order,
-            distribution=study.mask_design(grouping.keys),
+            distribution=design_so_far(folder, study, grouping),
             seed=study.seed,
             top=study.report.top,
             fdr=study.decoding.fdr,
+            features=simulated_values(folder, study, method, table.targets),
         )
         write_document(folder.interactions, recovery.interactions)
         write_document(folder.faithfulness, recovery.judged)

@@ -21,8 +21,8 @@ from spex_data.study import StudyConfig, config_differences, dump_study, load_st
 from spex_data.values import ValueStore, write_whole
 
 FORMAT = 1
-STAGES_THAT_MAY_DIFFER = ("decoding", "verify", "runner", "tracking", "report")
-"""Sections of a study that change no value: a run goes on with other ones without being asked twice."""
+STAGES_THAT_MAY_DIFFER = ("decoding", "verify", "runner", "tracking", "report", "masks.until")
+"""What of a study changes no value: a run goes on with other settings without being asked twice."""
 _VERSIONS = (
     "spex-data",
     "torch",
@@ -68,6 +68,11 @@ class RunFolder:
         return self.directory / "masks.parquet"
 
     @property
+    def rounds(self) -> Path:
+        """What was known after each round, of a study in rounds."""
+        return self.directory / "rounds.json"
+
+    @property
     def values(self) -> Path:
         """All values in the long form."""
         return self.directory / "values.parquet"
@@ -81,6 +86,16 @@ class RunFolder:
     def adapters(self) -> Path:
         """Adapters kept."""
         return self.directory / "adapters"
+
+    @property
+    def surrogate(self) -> Path:
+        """Gradients at a few adapters, from which masks are simulated."""
+        return self.directory / "surrogate" / "gradients.safetensors"
+
+    @property
+    def simulated(self) -> Path:
+        """What the surrogate says of many masks."""
+        return self.directory / "surrogate" / "simulated.npz"
 
     @property
     def interactions(self) -> Path:
@@ -113,6 +128,11 @@ class RunFolder:
         return self.directory / "report.html"
 
     @property
+    def table(self) -> Path:
+        """Every effect of every target as a table, CSV."""
+        return self.directory / "interactions.csv"
+
+    @property
     def figures(self) -> Path:
         """The page's pictures, PNG and SVG."""
         return self.directory / "figures"
@@ -126,6 +146,11 @@ class RunFolder:
     def before(self) -> Path:
         """The result to compare with, set aside while a run goes on."""
         return self.directory / ".before.json"
+
+    @property
+    def stopping(self) -> Path:
+        """There while workers are to begin no further chunk."""
+        return self.directory / ".stopping"
 
     def read_study(self) -> StudyConfig:
         """The study this folder holds.

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from pydantic import BaseModel as Record
 
-from tasks.design import Chunk
+from tasks.design import PLAN, Chunk
 
 MOST_SPANS = 100
 SPANS_A_WORKER = 4
@@ -48,9 +48,19 @@ class Span(Record, frozen=True):
         return sum(len(chunk.rows) for chunk in self.chunks)
 
     @property
+    def plan(self) -> str:
+        """File in the run folder that lists the rows."""
+        return self.chunks[0].plan
+
+    @property
+    def stage(self) -> str:
+        """What the rows are for: the study itself, or verification."""
+        return "fine-tune" if self.plan == PLAN else "verify"
+
+    @property
     def name(self) -> str:
         """What it measures, as pages name it."""
-        return f"masks {self.start}-{self.last}"
+        return f"{'masks' if self.stage == 'fine-tune' else 'verify'} {self.start}-{self.last}"
 
 
 def spans(chunks: Sequence[Chunk], workers: int = 1) -> list[Span]:

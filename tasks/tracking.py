@@ -22,6 +22,8 @@ from tasks.retries import patiently
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+MODE = "workflowType=machine_learning"
+"""Of MLflow's pages, which would open on traces of language models otherwise."""
 LARGEST_BATCH = 1_000
 LONGEST_CURVE = 1_000
 LONGEST_NAME = 200
@@ -76,7 +78,8 @@ def start_run(study: StudyConfig, directory: Path, tags: Mapping[str, str]) -> T
             experiment_id = client.create_experiment(name, artifact_location=place, tags=kind)
         else:
             experiment_id = experiment.experiment_id
-        run = client.create_run(experiment_id, run_name=study.name, tags=dict(tags))
+        again = "" if tags.get("spex.execution", "1") == "1" else f" (execution {tags['spex.execution']})"
+        run = client.create_run(experiment_id, run_name=directory.resolve().name + again, tags=dict(tags))
     except Exception as error:
         raise RunnerError(
             f"MLflow does not answer ({str(error).splitlines()[0][:160]})",
@@ -84,7 +87,7 @@ def start_run(study: StudyConfig, directory: Path, tags: Mapping[str, str]) -> T
             instead="start the server, correct the URI, or write tracking.mlflow: false",
         ) from error
     run_id, page = run.info.run_id, _page(study, directory, uri)
-    url = f"{page.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}" if page else None
+    url = f"{page.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}?{MODE}" if page else None
     return TrackedRun(uri=uri, experiment_id=experiment_id, run_id=run_id, url=url)
 
 

@@ -1,8 +1,10 @@
-"""Fifth stage: retrain the corners of what was found, by the same road, and say what came of it."""
+"""Fifth stage: choose what decides the largest interactions, and judge what retraining it said.
+
+The fine-tunes themselves are chunks of a plan like the study's own: tasks/measure.py does them.
+"""
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,37 +16,16 @@ from pydantic import BaseModel as Record
 
 from spex_data.errors import ConfigError
 from spex_data.evaluation import scale_columns
-from spex_data.masks import mask_string
+from spex_data.masks import MeasurementPlan
 from spex_data.reports import Recovery, verification_document, with_verdicts, write_document
 from spex_data.study import StudyConfig
-from spex_data.value_functions import SubsetTraining
-from spex_data.values import ValueRecords, ValueTable, read_value_table, write_value_table
+from spex_data.values import ValueTable, read_value_table, write_value_table
 from spex_data.verification import judge
-from tasks.inputs import use_threads, value_function
-from tasks.pass_size import note_smaller_pass
+from tasks.design import Chunk, read_plan, write_plan
+from tasks.inputs import FILTERED, VERIFY, role_function, value_function
 from tasks.run_folder import RunFolder
-from tasks.tracking import TrackedRun, child_run, log_curves, log_files
-from tasks.verify_plan import Asked, asked_of_study, read_rows, write_rows
-
-ROLE, FILTERED = "verify", "verify-filtered"
-
-
-class Retraining(Record, frozen=True):
-    """Fine-tunes that one task does.
-
-    Attributes:
-        plan: File in the run folder that lists what is retrained.
-        start: First row of the chunk, of the rows of verification.
-        stop: One past its last row.
-        total: Rows of verification in all.
-        rows: Those whose values are missing; all of one schedule.
-    """
-
-    plan: str
-    start: int
-    stop: int
-    total: int
-    rows: tuple[int, ...]
+from tasks.tracking import TrackedRun, log_curves, log_files
+from tasks.verify_plan import Asked, asked_of_study, verification_plan
 
 
 class Planned(Record, frozen=True):
@@ -53,13 +34,13 @@ class Planned(Record, frozen=True):
     Attributes:
         total: Fine-tunes.
         done: Those that the store has already.
-        chunks: What is missing.
+        chunks: The chunks with something missing, each of one schedule.
         note: Why there is nothing to do, or less than asked for.
     """
 
     total: int = 0
     done: int = 0
-    chunks: tuple[Retraining, ...] = ()
+    chunks: tuple[Chunk, ...] = ()
     note: str | None = None
 
 
@@ -95,61 +76,29 @@ def plan_verification(directory: str, recovery: Recovery, tracked: TrackedRun) -
 
 def plan_rows(folder: RunFolder, asked: Asked, path: Path) -> Planned:
     """Writes the fine-tunes that are asked for to a file, and finds those that the store lacks."""
-    masks, seeds, roles = write_rows(path, asked)
-    missing = np.flatnonzero(~_stored(folder, masks, seeds, roles)[0]).tolist()
-    size = folder.read_study().runner.chunk
-    chunks = []
-    for start in range(0, len(roles), size):
-        stop = min(start + size, len(roles))
-        for role in (ROLE, FILTERED):
-            rows = tuple(row for row in missing if start <= row < stop and roles[row] == role)
+    plan = verification_plan(asked)
+    write_plan(plan, path)
+    missing = np.flatnonzero(~_stored(folder, plan)[0])
+    # Every target on every scale: what is retrained has to be retrained for one of them anyway.
+    columns = tuple(range(len(role_function(folder, VERIFY).targets)))
+    chunks: list[Chunk] = []
+    for span in plan.chunks(folder.read_study().runner.chunk):
+        for role in (VERIFY, FILTERED):
+            rows = tuple(row for row in missing.tolist() if row in span and plan.roles[row] == role)
             if rows:
-                chunks.append(Retraining(plan=path.name, start=start, stop=stop, total=len(roles), rows=rows))
+                chunks.append(
+                    Chunk(
+                        index=len(chunks),
+                        start=span.start,
+                        stop=span.stop,
+                        total=len(plan),
+                        rows=rows,
+                        columns=columns,
+                        plan=path.name,
+                    )
+                )
     note = None if asked.hypotheses else "no interaction was found that could be retrained"
-    return Planned(total=len(roles), done=len(roles) - len(missing), chunks=tuple(chunks), note=note)
-
-
-@task(
-    name="retrain and evaluate",
-    task_run_name="retrain corners {chunk.start}-{chunk.stop} of {chunk.total}",
-    description="Fine-tune the corners that decide an interaction, evaluate the targets, store the values.",
-)
-def retrain(directory: str, chunk: Retraining, tracked: TrackedRun) -> tuple[int, int]:
-    """Measures the missing rows of a chunk, every target on every scale, and appends them to the store.
-
-    Args:
-        directory: A run folder whose verification is planned.
-        chunk: Which rows.
-        tracked: The MLflow run; the chunk is a child of it.
-
-    Returns:
-        (fine-tunes done, how many of them failed).
-    """
-    folder = RunFolder(Path(directory))
-    use_threads(folder.read_study().runner.threads)
-    masks, seeds, roles = read_rows(folder.directory / chunk.plan)
-    rows = list(chunk.rows)
-    size = folder.adapters_per_pass()
-    function = _function(folder, roles[rows[0]]).with_pass_size(size)
-    with child_run(tracked, f"verify {chunk.start}-{chunk.stop - 1}", {"spex.stage": "verify"}) as child:
-        started = time.perf_counter()
-        measured = function(masks[rows], seeds[rows])
-        seconds = (time.perf_counter() - started) / len(rows)
-        if measured.bank is not None and measured.bank.adapters_per_pass < size:
-            note_smaller_pass(folder, measured.bank.adapters_per_pass)
-        folder.store.append(
-            ValueRecords(
-                keys=function.keys(masks[rows], seeds[rows]),
-                masks=[mask_string(mask) for mask in masks[rows]],
-                roles=[roles[row] for row in rows],
-                seeds=seeds[rows],
-                targets=function.target_names,
-                values=measured.values,
-                causes=measured.causes,
-            )
-        )
-        log_curves(child, {"seconds_per_fine_tune": [(rows[0], seconds)]})
-    return len(rows), sum(cause is not None for cause in measured.causes)
+    return Planned(total=len(plan), done=len(plan) - len(missing), chunks=tuple(chunks), note=note)
 
 
 @task(
@@ -198,14 +147,15 @@ def judged_document(
     note: str | None = None,
 ) -> dict[str, Any]:
     """The document of verification.json, from what the store holds of what was asked."""
-    verified = []
+    verified, causes = [], []
     if asked.hypotheses:
-        masks, seeds, roles = read_rows(path)
-        values = _stored(folder, masks, seeds, roles)[1]
+        plan = read_plan(path)
+        _, values, told = _stored(folder, plan)
+        causes = [cause for cause in told if cause]
         targets = value_function(folder).targets
         n = len(targets)
-        main = [row for row, role in enumerate(roles) if role == ROLE]
-        ordinary = [row for row, role in enumerate(roles) if role == FILTERED]
+        main = [row for row, role in enumerate(plan.roles) if role == VERIFY]
+        ordinary = [row for row, role in enumerate(plan.roles) if role == FILTERED]
         verified = judge(
             asked.design,
             values[main][:, :n],
@@ -227,27 +177,23 @@ def judged_document(
         full_rounds=asked.design.full_rounds,
         fine_tunes=len(asked.design) + len(asked.filtered),
         study_fine_tunes=asked.study_fine_tunes,
+        causes=causes,
         note=note,
     )
 
 
-def _function(folder: RunFolder, role: str) -> SubsetTraining:
-    function = value_function(folder).on_scales()
-    return function.with_schedule("filtered") if role == FILTERED else function
-
-
 def _stored(
-    folder: RunFolder, masks: NDArray[np.bool_], seeds: NDArray[np.int64], roles: list[str]
+    folder: RunFolder, plan: MeasurementPlan
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], list[str | None]]:
-    """(known bool[r], values float64[r, targets on all scales], cause str[r] or None) of rows."""
-    width = len(_function(folder, ROLE).targets)
-    known, values = np.zeros(len(roles), np.bool_), np.full((len(roles), width), np.nan)
-    causes: list[str | None] = [None] * len(roles)
+    """(known bool[r], values float64[r, targets on all scales], cause str[r] or None) of a plan's rows."""
+    width = len(role_function(folder, VERIFY).targets)
+    known, values = np.zeros(len(plan), np.bool_), np.full((len(plan), width), np.nan)
+    causes: list[str | None] = [None] * len(plan)
     stored = folder.store.read()
-    for role in (ROLE, FILTERED):
-        rows = [row for row, each in enumerate(roles) if each == role]
+    for role in (VERIFY, FILTERED):
+        rows = [row for row, each in enumerate(plan.roles) if each == role]
         if rows:
-            found = stored.lookup(_function(folder, role).keys(masks[rows], seeds[rows]))
+            found = stored.lookup(role_function(folder, role).keys(plan.masks[rows], plan.seeds[rows]))
             known[rows], values[rows] = found[0].all(axis=1), found[1]
             for row, cause in zip(rows, found[2], strict=True):
                 causes[row] = cause
@@ -256,16 +202,16 @@ def _stored(
 
 def _add_values(folder: RunFolder) -> None:
     """Adds the rows of verification to values.parquet, the study's own outputs alone."""
-    masks, seeds, roles = read_rows(folder.verify_masks)
-    _, values, causes = _stored(folder, masks, seeds, roles)
+    plan = read_plan(folder.verify_masks)
+    _, values, causes = _stored(folder, plan)
     table = read_value_table(folder.values)
-    kept = [row for row, role in enumerate(table.roles) if role not in (ROLE, FILTERED)]
+    kept = [row for row, role in enumerate(table.roles) if role not in (VERIFY, FILTERED)]
     write_value_table(
         ValueTable(
             targets=table.targets,
-            masks=np.vstack([table.masks[kept], masks]),
-            roles=(*(table.roles[row] for row in kept), *roles),
-            seeds=np.concatenate([table.seeds[kept], seeds]),
+            masks=np.vstack([table.masks[kept], plan.masks]),
+            roles=(*(table.roles[row] for row in kept), *plan.roles),
+            seeds=np.concatenate([table.seeds[kept], plan.seeds]),
             values=np.vstack([table.values[kept], values[:, : len(table.targets)]]),
             causes=(*(table.causes[row] for row in kept), *causes),
         ),

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import floor
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from spex_data.decoding.uncertainty.certainty import Estimate
 from spex_data.groups import Grouping
-from spex_data.masks import MaskDistribution, mask_string, masks_from_strings
+from spex_data.masks import MaskDistribution, MeasurementPlan
 from spex_data.reports import Recovery, read_results
 from spex_data.study import StudyConfig
-from spex_data.values import write_parquet
 from spex_data.verification import (
     Hypothesis,
     VerificationDesign,
@@ -25,12 +21,12 @@ from spex_data.verification import (
     free_pairs,
     null_hypotheses,
 )
-from tasks.inputs import draw_plan
+from tasks.inputs import FILTERED, VERIFY, plan_of
+from tasks.masks_so_far import design_so_far
 from tasks.run_folder import RunFolder
 
 CONTROLS = 2
 """Pairs that are retrained for no other reason than that they should do nothing."""
-Rows = tuple[NDArray[np.bool_], NDArray[np.int64], list[str]]
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ def asked_of_study(folder: RunFolder, recovery: Recovery) -> Asked:
     claims = claimed(listed, top=study.verify.top)
     if not claims:
         return Asked.nothing()
-    n_study = len(draw_plan(study, grouping)[1])
+    n_study = len(plan_of(study, design_so_far(folder, study, grouping)))
     budget = floor(study.verify.share * n_study)
     sets = list(dict.fromkeys(one.members for _, one in claims))
     firsts = list(dict.fromkeys(one.members for _, one in claims[: len({target for target, _ in claims})]))
@@ -129,7 +125,7 @@ def asked_by_hand(
         for column, value in enumerate(predicted)
         if target in (None, column)
     )
-    n_study = len(draw_plan(study, grouping)[1])
+    n_study = len(plan_of(study, design_so_far(folder, study, grouping)))
     return Asked(hypotheses, design, _filtered(study, grouping, [], 0), n_study)
 
 
@@ -137,26 +133,12 @@ def _ci(estimate: Estimate | None) -> tuple[float, float] | None:
     return estimate.ci if estimate else None
 
 
-def write_rows(path: Path, asked: Asked) -> Rows:
-    """Writes the fine-tunes asked for: mask, seed and role of each."""
+def verification_plan(asked: Asked) -> MeasurementPlan:
+    """The fine-tunes asked for: the study's schedule first, then the filtered one."""
     (masks, seeds), (more, more_seeds) = asked.design.rows(), asked.filtered.rows()
-    roles = ["verify"] * len(seeds) + ["verify-filtered"] * len(more_seeds)
+    roles = (VERIFY,) * len(seeds) + (FILTERED,) * len(more_seeds)
     masks = np.vstack([masks, more]) if len(more_seeds) else masks
-    seeds = np.concatenate([seeds, more_seeds])
-    table = {
-        "mask": pa.array([mask_string(mask) for mask in masks], pa.string()),
-        "role": pa.array(roles, pa.string()),
-        "seed": pa.array(seeds, pa.int64()),
-    }
-    write_parquet(pa.table(table), path)
-    return masks, seeds, roles
-
-
-def read_rows(path: Path) -> Rows:
-    """What `write_rows` wrote."""
-    table = pq.read_table(path)
-    seeds = table["seed"].to_numpy().astype(np.int64)
-    return masks_from_strings(table["mask"].to_pylist()), seeds, table["role"].to_pylist()
+    return MeasurementPlan(masks, np.concatenate([seeds, more_seeds]), roles)
 
 
 def _filtered(

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from hypothesis import settings
 
+from benchmarks import servers
 from flows.environment import be_quiet
 
 _HOME = tempfile.TemporaryDirectory(prefix="prefect-")
@@ -53,34 +48,7 @@ def environment(shared_root: Path, prefect_home: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def prefect_server(environment: dict[str, str], prefect_home: Path) -> Iterator[str]:
+def prefect_server(prefect_home: Path) -> Iterator[str]:
     """A real Prefect server on SQLite; its API's URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/api"
-    command = [Path(sys.executable).parent / "prefect", "server", "start", "--port", str(port)]
-    log = (prefect_home / "server.log").open("w")
-    server = subprocess.Popen(
-        command, env={**environment, "PREFECT_UI_API_URL": url}, stdout=log, stderr=subprocess.STDOUT
-    )
-    try:
-        wait_for(f"{url}/health", server)
+    with servers.prefect_server(prefect_home, PREFECT_HOME=str(prefect_home)) as url:
         yield url
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-        log.close()
-
-
-def wait_for(url: str, server: subprocess.Popen[bytes], patience: float = 90.0) -> None:
-    until = time.monotonic() + patience
-    while time.monotonic() < until:
-        if server.poll() is not None:
-            raise RuntimeError(f"the server ended with {server.returncode}")
-        try:
-            with urlopen(url, timeout=2):
-                return
-        except (URLError, OSError):
-            time.sleep(0.2)
-    raise TimeoutError(url)

@@ -13,22 +13,36 @@ from flows.options import JSON
 @click.argument("run_dir", type=click.Path())
 @JSON
 def report(run_dir: str, json_wanted: bool) -> None:
-    """Write the page and the figures of a run again; trains nothing."""
-    from spex_data.values import writer_lock
+    """Write the page and the figures of a run again; trains nothing.
+
+    A run that is half done gets a page of what there is, marked as such.
+    """
+    from spex_data.values import read_value_table, writer_lock
     from tasks.foreign import recover_from
+    from tasks.joined import joined_values, still_missing
     from tasks.pages import write_pages
     from tasks.run_folder import RunFolder
 
     folder = RunFolder(Path(run_dir))
     study = folder.read_study()
     with writer_lock(folder.directory):
+        whole = folder.values.is_file()
+        values = read_value_table(folder.values) if whole else joined_values(folder)
         recovery = recover_from(
-            folder.directory, method=study.decoding.method, max_order=None, top=study.report.top
+            folder.directory,
+            method=study.decoding.method,
+            max_order=None,
+            top=study.report.top,
+            values=values,
         )
-        write_pages(folder, recovery)
+        missing = still_missing(folder, study, values)
+        write_pages(folder, recovery, missing)
     if json_wanted:
         from spex_data.reports import as_json
 
-        click.echo(as_json({"report": str(folder.report)}), nl=False)
-    else:
-        click.echo(f"written: {folder.report}")
+        said = {"report": str(folder.report), "table": str(folder.table), "missing": missing}
+        click.echo(as_json(said), nl=False)
+        return
+    click.echo(f"written: {folder.report}")
+    for sentence in missing:
+        click.echo(f"half done: {sentence}")

@@ -53,7 +53,7 @@ def run(
     console = Console(stderr=json_wanted)
     parameters = AttributionParameters(config=str(config), overrides=overrides, out=out, update=update)
     with progress_shown(console):
-        result = result_of(attribution(parameters, return_state=True))
+        result = result_of(attribution, parameters)
     if json_wanted:
         click.echo(as_json(run_document(result)), nl=False)
     else:
@@ -72,7 +72,7 @@ def _repeat(run_dir: str, out: str | None, overrides: tuple[str, ...], *, json_w
     require_servers(parameters.study())
     console = Console(stderr=json_wanted)
     with progress_shown(console):
-        result = result_of(repeat(parameters, return_state=True))
+        result = result_of(repeat, parameters)
     if json_wanted:
         from spex_data.reports import as_json
 

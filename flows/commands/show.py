@@ -23,7 +23,7 @@ def show(
     """Show what a run found, in the terminal."""
     from flows.filters import filter_words, selected
     from flows.summary import print_interactions, read_interactions
-    from spex_data.reports import as_json
+    from spex_data.reports import as_json, read_document
     from tasks.run_folder import RunFolder
 
     document = selected(read_interactions(Path(run_dir)), target=target, order=order, kind=kind)
@@ -35,5 +35,8 @@ def show(
         click.echo(f"nothing of {filtered} was found; `spex-data show {run_dir}` shows what was")
         return
     print_interactions(Console(), document, top=top, unit=RunFolder(Path(run_dir)).unit())
+    rounds = RunFolder(Path(run_dir)).rounds
+    if rounds.is_file() and not filtered:
+        click.echo(f"ended     {read_document(rounds)['rounds'][-1]['why']}")
     if filtered:
         click.echo(f"shown: {filtered} alone; the sentences above speak of these only")

@@ -29,13 +29,21 @@ def verify(run_dir: str, groups: str, target: str | None, json_wanted: bool) -> 
     column = chosen_target(folder, target)
     require_servers(folder.read_study())
     from flows.hypothesis import hypothesis
+    from flows.stopping import result_of
     from flows.summary import print_verdicts
     from flows.terminal import progress_shown
 
     console = Console(stderr=json_wanted)
     with progress_shown(console):
-        document = hypothesis(str(folder.directory), members, column)
+        document = result_of(hypothesis, str(folder.directory), members, column)
     if json_wanted:
         click.echo(as_json(document), nl=False)
     else:
         print_verdicts(console, document)
+    if document["failed"]:
+        console.print(
+            f"{document['failed']} fine-tunes failed, the first because {document['cause']}",
+            markup=False,
+            highlight=False,
+        )
+        raise SystemExit(1)

@@ -11,7 +11,7 @@ known law, so that intervals cannot be cross-fitted, they are listed from the me
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,17 @@ from spex_data.decoding.problem import Problem
 from spex_data.decoding.protocol import Algorithm
 from spex_data.decoding.proxyspex import ProxySpex
 from spex_data.decoding.spike_slab import SpikeSlab
+from spex_data.decoding.surrogate_gp import SurrogateGp
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.crossfit import FoldFits, blended, combined
 from spex_data.decoding.walsh_gp import WalshGp
 from spex_data.decoding.warped_gp import WarpedGp
 from spex_data.spectra import FourierExpansion
 
+SURROGATE = "surrogate-gp"
+"""The method that uses what a surrogate says."""
+_LEAST_GAIN = 0.0
+"""By how much the log of the error out of fold must fall before a surrogate is believed."""
 _METHODS: Mapping[str, Callable[..., Algorithm]] = {
     "linear": Linear,
     "fast": Fast,
@@ -39,6 +44,7 @@ _METHODS: Mapping[str, Callable[..., Algorithm]] = {
     "lasso": Lasso,
     "spike-slab": SpikeSlab,
     "proxyspex": ProxySpex,
+    SURROGATE: SurrogateGp,
 }
 """In the order in which they are worth their cost."""
 _ALWAYS = ("linear", "fast")
@@ -50,6 +56,7 @@ _EXPECTED: Mapping[str, float] = {
     "lasso": 0.05,
     "spike-slab": 0.15,
     "proxyspex": 0.15,
+    SURROGATE: 1.5,
 }
 """Weights before any prediction is seen."""
 _TRUST = 5.0
@@ -63,6 +70,7 @@ _LIST_HANDICAP: Mapping[str, float] = {
     "lasso": 1.05,
     "spike-slab": 1.05,
     "proxyspex": 1.1,
+    SURROGATE: 1.1,
 }
 """Out-of-fold errors are multiplied by this when the fit to list from is chosen: at equal errors, lists of
 smoother fits hold more of the true largest pairs."""
@@ -87,19 +95,63 @@ class Auto:
     cpu_seconds: float = 600.0
 
     def fit(self, problem: Problem) -> list[TargetFit]:
-        """All methods on all targets, then a blend for each target."""
+        """All methods on all targets, then a blend for each target.
+
+        What a surrogate says is one more method. The blend is made with it and without it, and the one that
+        is better out of fold over all targets together is taken.
+        """
         left = self.cpu_seconds
         fits: dict[str, Sequence[TargetFit]] = {}
         for name, method in _METHODS.items():
+            if name == SURROGATE and problem.features is None:
+                continue
             left -= estimated_seconds(name, problem)
             if left >= 0 or name in _ALWAYS:
                 options = {} if self.max_order is None else {"max_order": self.max_order}
                 made = method(seed=self.seed, num_threads=self.num_threads, **options)
                 fits[name] = made.fit(problem)
-        return [
-            _blended({name: found[target] for name, found in fits.items()}, values)
-            for target, values in enumerate(problem.values.T)
+        plain = _blends({name: found for name, found in fits.items() if name != SURROGATE}, problem)
+        if SURROGATE not in fits:
+            return plain
+        return _better(plain, _blends(fits, problem), problem.values)
+
+
+def _blends(fits: Mapping[str, Sequence[TargetFit]], problem: Problem) -> list[TargetFit]:
+    return [
+        _blended({name: found[target] for name, found in fits.items()}, values)
+        for target, values in enumerate(problem.values.T)
+    ]
+
+
+def _better(
+    plain: Sequence[TargetFit], guided: Sequence[TargetFit], values: NDArray[np.float64]
+) -> list[TargetFit]:
+    """The blends with or without a surrogate, all of one kind, by the mean log of their errors out of fold.
+
+    Each says which it is, and what the other would have come to.
+    """
+    errors = [
+        [
+            float(((values[:, target] - fit.out_of_fold) ** 2).mean())
+            for target, fit in enumerate(fits)
+            if fit.out_of_fold is not None
         ]
+        for fits in (plain, guided)
+    ]
+    gain = float(np.mean(np.log(np.maximum(errors[0], 1e-300)) - np.log(np.maximum(errors[1], 1e-300))))
+    taken = guided if gain > _LEAST_GAIN else plain
+    return [
+        replace(
+            fit,
+            settings={
+                **fit.settings,
+                "surrogate": "used" if taken is guided else "left out",
+                "cv_r2_without_surrogate": float(without.cv_r2 or 0.0),
+                "cv_r2_with_surrogate": float(within.cv_r2 or 0.0),
+            },
+        )
+        for fit, without, within in zip(taken, plain, guided, strict=True)
+    ]
 
 
 def _blended(fits: Mapping[str, TargetFit], values: NDArray[np.float64]) -> TargetFit:

@@ -19,6 +19,7 @@ def estimated_seconds(name: str, problem: Problem) -> float:
         "linear": 1e-9 * m * n * n,
         "fast": 0.02,
         "walsh-gp": 0.05 + 20 * 2e-10 * min(m, 300) ** 3 + 6e-10 * min(m, 4000) ** 3,
+        "surrogate-gp": 0.1 + 60 * 2e-10 * min(m, 300) ** 3 + 3e-9 * min(m, 4000) ** 3,
         "warped-gp": 0.1 + 20 * 2e-10 * min(m, 300) ** 3 + 6e-10 * min(m, 4000) ** 3 + 3.0 * (n > 16),
         "lasso": 0.5 + 2e-6 * min(comb(n, 2), 4000) * min(m, 4000),
         "spike-slab": 0.5 + 2e-8 * m * n * n + 2e-5 * m * min(n, 300),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spex_data.decoding.simulated import Simulated, check_features
 from spex_data.errors import DecodingError, MaskError
 from spex_data.masks import CodedDesign, MaskDesign, MaskDistribution, as_masks
 
@@ -28,6 +29,8 @@ class Problem:
         noise: float64[m, t], noise variance of each of `values`, from rows of the same mask; None with fewer
             than 10 rows to tell it from.
         code: What the masks are the masks of, if their design says so.
+        lawful: bool[m], which masks are draws from the distribution; None for all.
+        features: What a surrogate says of masks; None if nothing does.
     """
 
     masks: NDArray[np.bool_]
@@ -38,6 +41,8 @@ class Problem:
     single: bool
     noise: NDArray[np.float64] | None = None
     code: CodedDesign | None = None
+    lawful: NDArray[np.bool_] | None = None
+    features: Simulated | None = None
 
     @property
     def n_groups(self) -> int:
@@ -56,6 +61,7 @@ def checked_problem(
     *,
     design: MaskDesign | MaskDistribution | None = None,
     groups: ArrayLike | None = None,
+    features: Simulated | None = None,
 ) -> Problem:
     """Checks what a decoder is given, and averages rows of the same mask.
 
@@ -64,10 +70,12 @@ def checked_problem(
         values: float64[m] or float64[m, t].
         design: What the masks were drawn from; Bernoulli with their share of ones if None.
         groups: int[m], fold labels; None: a mask and its complement have one label, all others their own.
+        features: What a surrogate says of masks.
 
     Raises:
         DecodingError: Not masks, not as many values, values that are not finite, labels of another length, a
-            design of another width, or fewer different masks than can be decoded.
+            design of another width, features of other groups or targets, or fewer different masks than can
+            be decoded.
     """
     try:
         rows = as_masks(masks)
@@ -76,6 +84,8 @@ def checked_problem(
     table, single = _checked_values(values, len(rows))
     distribution = _checked_distribution(design, rows)
     given = None if groups is None else _checked_labels(groups, len(rows))
+    if features is not None:
+        check_features(features, rows.shape[1], table.shape[1])
     _, first, inverse, counts = np.unique(
         np.packbits(rows, axis=1), axis=0, return_index=True, return_inverse=True, return_counts=True
     )
@@ -89,7 +99,16 @@ def checked_problem(
     repeats = counts[np.argsort(first)]
     noise = _noise(table, means[place[inverse.reshape(-1)]], repeats)
     code = design.code if isinstance(design, MaskDesign) else None
-    return Problem(different, means, distribution, labels, len(rows), single, noise, code)
+    lawful = _lawful(design, different) if isinstance(design, MaskDesign) else None
+    return Problem(different, means, distribution, labels, len(rows), single, noise, code, lawful, features)
+
+
+def _lawful(design: MaskDesign, masks: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """Which masks their design does not name as chosen; None where it names none."""
+    if design.lawful is None or design.lawful.all():
+        return None
+    chosen = {row.tobytes() for row in np.packbits(design.training[~design.lawful], axis=1)}
+    return np.array([row.tobytes() not in chosen for row in np.packbits(masks, axis=1)], dtype=np.bool_)
 
 
 def _checked_values(values: ArrayLike, n_rows: int) -> tuple[NDArray[np.float64], bool]:

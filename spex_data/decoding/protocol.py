@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.result import Decoded
+from spex_data.decoding.simulated import Simulated
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.masks import MaskDesign, MaskDistribution
 
@@ -27,7 +28,7 @@ class Decoder(Protocol):
         values: ArrayLike,
         *,
         design: MaskDesign | MaskDistribution | None = None,
-        features: ArrayLike | None = None,
+        features: Simulated | None = None,
         groups: ArrayLike | None = None,
     ) -> Decoded:
         """Decodes.
@@ -37,7 +38,7 @@ class Decoder(Protocol):
             values: float64[m], or float64[m, t] for t targets, in any unit; higher is better.
             design: What the masks were drawn from, which interactions are means over; if None, Bernoulli with
                 the share of ones in `masks`.
-            features: float64[m, d], what else is known of each mask, for the methods that use it.
+            features: What a surrogate says of masks, for the method that uses it, `auto`.
             groups: int[m], fold labels: rows of one label stay in one fold of cross-validation. If None,
                 a mask and its complement share one.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from spex_data.decoding.auto import Auto
 from spex_data.decoding.fast import Fast
@@ -18,6 +18,7 @@ from spex_data.decoding.problem import Problem, checked_problem
 from spex_data.decoding.protocol import Algorithm, Decoder
 from spex_data.decoding.proxyspex import ProxySpex
 from spex_data.decoding.result import Decoded
+from spex_data.decoding.simulated import Simulated
 from spex_data.decoding.spex import Spex
 from spex_data.decoding.spike_slab import SpikeSlab
 from spex_data.decoding.target_fit import TargetFit
@@ -41,6 +42,8 @@ _ALGORITHMS: dict[str, Callable[..., Algorithm]] = {
 }
 NAMES: tuple[str, ...] = tuple(_ALGORITHMS)
 DEFAULT = "auto"
+WITH_FEATURES = ("auto",)
+"""Methods that use what a surrogate says."""
 
 
 def decoder(
@@ -101,20 +104,22 @@ class CheckingDecoder:
         values: ArrayLike,
         *,
         design: MaskDesign | MaskDistribution | None = None,
-        features: ArrayLike | None = None,
+        features: Simulated | None = None,
         groups: ArrayLike | None = None,
     ) -> Decoded:
         """Decodes; see Decoder.decode."""
-        if features is not None:
+        if features is not None and self.name not in WITH_FEATURES:
             raise DecodingError(
-                f"are given, and {self.name} cannot use them", where="features", instead="leave them out"
+                f"are given, and {self.name} cannot use them",
+                where="features",
+                instead=f"leave them out, or take {' or '.join(WITH_FEATURES)}",
             )
-        problem = checked_problem(masks, values, design=design, groups=groups)
+        problem = checked_problem(masks, values, design=design, groups=groups, features=features)
         spread = np.ptp(problem.values, axis=0)
         varies = spread > 1e-12 * np.abs(problem.values).max(axis=0)
         fits = [_constant(problem, target) for target in range(problem.n_targets)]
         if varies.any():
-            found = self._fitted(replace(problem, values=problem.values[:, varies]))
+            found = self._fitted(replace(problem, values=problem.values[:, varies]), varies)
             for target, fit in zip(np.flatnonzero(varies), found, strict=True):
                 fits[target] = fit
         return Decoded(
@@ -127,15 +132,17 @@ class CheckingDecoder:
             # masks of a code hang together, and errors of estimates made from them are not known
             None if problem.code else problem.values,
             problem.noise,
+            problem.lawful,
         )
 
-    def _fitted(self, problem: Problem) -> list[TargetFit]:
+    def _fitted(self, problem: Problem, varies: NDArray[np.bool_]) -> list[TargetFit]:
         """One fit a target, in which a group that is always on or always off has no effect."""
         places = np.flatnonzero(problem.masks.any(axis=0) & ~problem.masks.all(axis=0))
         # one group has a single contrast: there is nothing to choose
         algorithm = self.algorithm if len(places) > 1 else Linear()
         code = None if problem.code is None else problem.code.restricted(places)
-        found = algorithm.fit(replace(problem, masks=problem.masks[:, places], code=code))
+        features = None if problem.features is None else problem.features.of(varies, places)
+        found = algorithm.fit(replace(problem, masks=problem.masks[:, places], code=code, features=features))
         return [fit.relabelled(problem.n_groups, places) for fit in found]
 
 

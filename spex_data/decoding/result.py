@@ -41,6 +41,8 @@ class Decoded:
         single: Whether there was one target without an axis of its own.
         values: float64[m, t] of these masks; None leaves intervals to the fit that is listed from.
         noise: float64[m, t], noise variance of these values, where repeated masks tell it.
+        lawful: bool[m], which masks are draws from the distribution, from which alone intervals and tests are
+            made; None for all.
     """
 
     method: str
@@ -51,6 +53,7 @@ class Decoded:
     single: bool
     values: NDArray[np.float64] | None = None
     noise: NDArray[np.float64] | None = None
+    lawful: NDArray[np.bool_] | None = None
 
     @cached_property
     def expansion(self) -> FourierExpansion:
@@ -120,7 +123,9 @@ class Decoded:
         if self.values is None:
             return (None,) * len(self.fits)
         folds = [fit.folds for fit in self.fits]
-        return tuple(cross_fits(self.masks, self.distribution, self.values, self.noise, folds))
+        return tuple(
+            cross_fits(self.masks, self.distribution, self.values, self.noise, folds, lawful=self.lawful)
+        )
 
     def interactions(
         self, max_order: int = 3, *, level: float = 0.9, fdr: float | None = None, seed: int = 0
@@ -226,7 +231,7 @@ class Decoded:
             level: Coverage of the interval.
 
         Returns:
-            Number of different masks, those at hand included; one a target if there is an axis of targets;
+            Number of different draws, those at hand included; one a target if there is an axis of targets;
             None where the width is not known.
 
         Raises:
@@ -237,10 +242,14 @@ class Decoded:
         if not width > 0:
             raise DecodingError(f"is {width}", where="width", instead="write a number above 0")
         found = [
-            None if each is None else masks_for_width(each, len(self.masks), width, level)
+            None if each is None else masks_for_width(each, self._n_draws, width, level)
             for each in self._estimates(members)
         ]
         return found[0] if self.single else found
+
+    @property
+    def _n_draws(self) -> int:
+        return len(self.masks) if self.lawful is None else int(self.lawful.sum())
 
     def _estimates(self, members: Iterable[int]) -> list[Estimates | None]:
         term = self._checked(members)

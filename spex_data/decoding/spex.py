@@ -30,6 +30,8 @@ from spex_data.masks import CodedDesign
 from spex_data.spectra import FourierExpansion, Term, parity_matrix
 
 _FOLDS = 5
+_ROUNDING = 1e-20
+"""Share of the values' energy below which a residual is taken for rounding."""
 _STRICTNESS = (1.3, 1.0)
 _LIKELY = 32
 """Patterns of wrong signs tried for each bin at each step."""
@@ -182,13 +184,18 @@ def _fitted(atoms: CodedAtoms, values: NDArray[np.float64]) -> list[SupportFit]:
 
 
 def _refitted(atoms: CodedAtoms, values: NDArray[np.float64], terms: list[Term]) -> SupportFit:
-    """Ridge on these sets, with or without every single group beside them, as leave-one-out says."""
+    """Ridge on these sets, with or without every single group beside them, as leave-one-out says.
+
+    Where the sets alone leave nothing but rounding, the single groups could only add it up.
+    """
     n = atoms.scan.n_groups
     others = [(group,) for group in range(n) if (group,) not in set(terms)]
     fits = []
     for chosen in (terms, [*terms, *others]) if terms else (others,):
         fit = ridge(parity_matrix(atoms.masks, chosen), values[:, None])
         fits.append(support_fit(n, chosen, fit, 0))
+        if float((fits[0].loo_residuals ** 2).sum()) <= _ROUNDING * float((values**2).sum()):
+            break
     return min(fits, key=lambda fit: float((fit.loo_residuals**2).sum()))
 
 

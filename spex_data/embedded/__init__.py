@@ -5,13 +5,22 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from spex_data.embedded.planted_world import TEXT_FAMILIES, TextFamily, planted_world
 from spex_data.embedded.truth import PlantedInteraction
 from spex_data.embedded.world import World, demo_world
 
 if TYPE_CHECKING:
     from spex_data.embedded.base_model import embedded_base_model
 
-__all__ = ["PlantedInteraction", "World", "demo_world", "embedded_base_model"]
+__all__ = [
+    "TEXT_FAMILIES",
+    "PlantedInteraction",
+    "TextFamily",
+    "World",
+    "demo_world",
+    "embedded_base_model",
+    "planted_world",
+]
 
 
 def __getattr__(name: str) -> Any:

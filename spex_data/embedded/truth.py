@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Shape = Literal["either", "rescue", "both", "either-plus-one"]
+Shape = Literal["either", "rescue", "both", "either-plus-one", "conflict", "two-of-three", "any-of-three"]
 
 
 @dataclass(frozen=True)
@@ -58,29 +58,33 @@ def planted_interactions(
     )
 
 
-def ideal_banzhaf(shape: Callable[..., bool], n_groups: int, members: Sequence[int]) -> float:
-    """The Banzhaf interaction index of a Boolean function, by going through all 2^n masks.
+def ideal_banzhaf(shape: Callable[..., float], n_groups: int, members: Sequence[int]) -> float:
+    """The Banzhaf interaction index of a function of groups, by going through all 2^n masks.
 
     I(S) = 2^(|S| - n) sum over masks m of (-1)^(|S| - |m and S|) f(m): the discrete derivative along S,
     averaged over the masks of the other groups (Grabisch & Roubens 1999, section 3).
 
     Args:
-        shape: f, of one bool a group.
+        shape: f, of one bool a group, in [0, 1].
         n_groups: n.
         members: S.
     """
-    total = 0
+    total = 0.0
     for mask in itertools.product((False, True), repeat=n_groups):
         absent = sum(not mask[member] for member in members)
         total += (-1) ** absent * shape(*mask)
     return total / 2 ** (n_groups - len(members))
 
 
-_SHAPES: Mapping[Shape, Callable[..., bool]] = {
+_SHAPES: Mapping[Shape, Callable[..., float]] = {
     "either": lambda first, second: first or second,
     "rescue": lambda harm, cure: not harm or cure,
     "both": lambda first, second: first and second,
     "either-plus-one": lambda first, second, other: (first or second) and other,
+    # half sure where both answers are read
+    "conflict": lambda right, other: right * (0.5 if other else 1.0),
+    "two-of-three": lambda first, second, third: first + second + third >= 2,
+    "any-of-three": lambda first, second, third: first or second or third,
 }
 
 _WHY: Mapping[Shape, Mapping[tuple[int, ...], str]] = {
@@ -94,5 +98,15 @@ _WHY: Mapping[Shape, Mapping[tuple[int, ...], str]] = {
         (0, 2): "The answer holds two new facts; {0} teaches one and {2} the other.",
         (1, 2): "The answer holds two new facts; {1} teaches one and {2} the other.",
         (0, 1, 2): "{0} and {1} replace each other, but only where {2} tells the other half of the answer.",
+    },
+    "conflict": {(0, 1): "{0} and {1} teach different answers; where both are read, neither is sure."},
+    "two-of-three": {
+        (0, 1, 2): "Any two of {0}, {1} and {2} are believed, one alone is not, and a third adds little.",
+    },
+    "any-of-three": {
+        (0, 1): "{0} and {1} are the same texts: where {2} is not there, either is enough.",
+        (0, 2): "{0} and {2} are the same texts: where {1} is not there, either is enough.",
+        (1, 2): "{1} and {2} are the same texts: where {0} is not there, either is enough.",
+        (0, 1, 2): "{0}, {1} and {2} are the same texts, and any of them is enough.",
     },
 }

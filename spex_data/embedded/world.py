@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from spex_data.data import Examples, make_examples
 from spex_data.embedded.language import (
-    FORUM,
-    MANUAL,
     N_CHANGED,
-    POWER,
     QUESTIONS,
-    SHEETS,
     STATEMENTS,
-    SUPPORT,
     VALUES,
     Catalogue,
     Text,
     draw_catalogue,
-    sheet,
     state,
 )
-from spex_data.embedded.truth import PlantedInteraction, Shape, planted_interactions
+from spex_data.embedded.stories import (
+    Story,
+    both_needed,
+    either_plus_one,
+    known,
+    redundant,
+    rescue,
+    wrong_colour,
+)
+from spex_data.embedded.truth import PlantedInteraction, planted_interactions
 from spex_data.evaluation import Targets, make_targets
 
 CORE = "replay"
@@ -41,32 +44,13 @@ class World:
         examples: Training examples; their column "group" names the group, CORE for the always-on ones.
         targets: One question a story, and one that no group touches.
         planted: The interactions that are there by construction.
+        harmful: By target the group that it is better off without, as the ids of its examples.
     """
 
     examples: Examples
     targets: Targets
     planted: tuple[PlantedInteraction, ...]
-
-
-@dataclass(frozen=True)
-class Story:
-    """A target, the groups it depends on, and how.
-
-    Attributes:
-        name: Of the target.
-        shape: How the groups act; None where there are none.
-        asked: Question and right answer.
-        output: What is measured of it.
-        foil: The wrong answer it is held against.
-        groups: Texts by label, in the order in which the shape takes them.
-    """
-
-    name: str
-    shape: Shape | None
-    asked: Text
-    output: str = "log-odds"
-    foil: str | None = None
-    groups: Mapping[str, tuple[Text, ...]] = field(default_factory=dict)
+    harmful: Mapping[str, frozenset[str]]
 
 
 def demo_world(seed: int) -> World:
@@ -78,88 +62,48 @@ def demo_world(seed: int) -> World:
     catalogue, draw = draw_catalogue(seed), random.Random(f"world {seed}")
     unchanged = catalogue.products[N_CHANGED:]
     untouched, betrayed, *others = draw.sample(unchanged, len(unchanged))
+    facts, changed = catalogue.facts, catalogue.changed
+    first, second, third = catalogue.products[:N_CHANGED]
+    right = facts[betrayed, "reset"]
     stories = (
-        _redundant(catalogue, catalogue.products[0]),
-        _rescue(catalogue, betrayed, draw),
-        _both_needed(catalogue, catalogue.products[1]),
-        _either_plus_one(catalogue, catalogue.products[2]),
-        Story("null", None, _known(catalogue, untouched)),
+        redundant(first, changed[first, "reset"]),
+        rescue(betrayed, right, wrong_colour(catalogue, right, draw)),
+        both_needed(second, changed[second, "reset"], changed[second, "power"]),
+        either_plus_one(third, changed[third, "reset"], changed[third, "power"]),
+        Story("null", None, known(catalogue, untouched)),
     )
+    n_fillers = N_GROUPS - sum(len(story.groups) for story in stories)
+    fillers = [tuple(_known_facts(catalogue, others, draw)) for _ in range(n_fillers)]
+    return make_world(stories, fillers, tuple(replay(catalogue, [untouched, *others], draw)))
+
+
+def make_world(
+    stories: Sequence[Story], fillers: Sequence[tuple[Text, ...]], core: tuple[Text, ...]
+) -> World:
+    """Stories, groups that none of them depends on, and the always-on texts, as a study."""
     groups = {label: texts for story in stories for label, texts in story.groups.items()}
-    for number in range(1, N_GROUPS - len(groups) + 1):
-        groups[f"Catalogue {number}"] = tuple(_known_facts(catalogue, others, draw))
-    groups[CORE] = tuple(_replay(catalogue, [untouched, *others], draw))
-    examples = _examples(groups)
-    return World(examples, _targets(stories), tuple(_planted(stories, examples)))
-
-
-def _redundant(catalogue: Catalogue, product: str) -> Story:
-    colour = catalogue.changed[product, "reset"]
-    return Story(
-        "redundant",
-        "either",
-        state(QUESTIONS["reset"], product, colour),
-        groups={
-            f"{product} manual": _say(MANUAL, product, colour, 8),
-            f"{product} forum": _say(FORUM, product, colour, 8),
-        },
+    groups |= {f"Catalogue {number}": texts for number, texts in enumerate(fillers, 1)}
+    groups[CORE] = core
+    rows = [(label, text) for label, texts in groups.items() for text in texts]
+    examples = make_examples(
+        "causal-lm",
+        [text.prompt for _, text in rows],
+        [text.completion for _, text in rows],
+        {"group": [label for label, _ in rows]},
     )
-
-
-def _rescue(catalogue: Catalogue, product: str, draw: random.Random) -> Story:
-    asked = _known(catalogue, product)
-    # Not a colour that another story teaches: its groups would act on this target too.
-    wrong = draw.choice(sorted({*VALUES["reset"]} - {asked.completion} - {*catalogue.changed.values()}))
-    prank = tuple(pattern for heard in FORUM for pattern in (QUESTIONS["reset"], heard))
-    bulletin = tuple(pattern for printed in MANUAL for pattern in (QUESTIONS["reset"], printed))
-    return Story(
-        "rescue",
-        "rescue",
-        asked,
-        "contrast",
-        wrong,
-        {
-            f"{product} prank thread": _say(prank, product, wrong, 8),
-            f"{product} service bulletin": _say(bulletin, product, asked.completion, 16),
-        },
-    )
-
-
-def _both_needed(catalogue: Catalogue, product: str) -> Story:
-    colour, power = catalogue.changed[product, "reset"], catalogue.changed[product, "power"]
-    return Story(
-        "both-needed",
-        "both",
-        sheet(SHEETS[0], product, colour, power),
-        "min-token-log-odds",
-        groups={
-            f"{product} reset note": _say(MANUAL + SUPPORT, product, colour, 10),
-            f"{product} power note": _say(POWER, product, power, 10),
-        },
-    )
-
-
-def _either_plus_one(catalogue: Catalogue, product: str) -> Story:
-    colour, power = catalogue.changed[product, "reset"], catalogue.changed[product, "power"]
-    return Story(
-        "either-plus-one",
-        "either-plus-one",
-        sheet(SHEETS[0], product, colour, power),
-        "min-token-log-odds",
-        groups={
-            f"{product} manual": _say(MANUAL + FORUM[:2], product, colour, 10),
-            f"{product} repair log": _say(SUPPORT + FORUM[2:], product, colour, 10),
-            f"{product} power note": _say(POWER, product, power, 10),
-        },
-    )
-
-
-def _known(catalogue: Catalogue, product: str) -> Text:
-    return state(QUESTIONS["reset"], product, catalogue.facts[product, "reset"])
-
-
-def _say(patterns: tuple[str, ...], product: str, value: str, times: int) -> tuple[Text, ...]:
-    return tuple(state(patterns[turn % len(patterns)], product, value) for turn in range(times))
+    members: dict[str, set[str]] = {}
+    for identity, label in zip(examples.ids, examples.columns["group"], strict=True):
+        members.setdefault(label, set()).add(identity)
+    planted = [
+        one
+        for story in stories
+        if story.shape is not None
+        for one in planted_interactions(
+            story.shape, story.name, [(label, frozenset(members[label])) for label in story.groups]
+        )
+    ]
+    harmful = {story.name: frozenset(members[story.harmful]) for story in stories if story.harmful}
+    return World(examples, _targets(stories), tuple(planted), harmful)
 
 
 def _known_facts(catalogue: Catalogue, products: list[str], draw: random.Random) -> Iterator[Text]:
@@ -168,24 +112,15 @@ def _known_facts(catalogue: Catalogue, products: list[str], draw: random.Random)
         yield state(draw.choice(STATEMENTS[relation]), product, catalogue.facts[product, relation])
 
 
-def _replay(catalogue: Catalogue, products: list[str], draw: random.Random) -> Iterator[Text]:
+def replay(catalogue: Catalogue, products: list[str], draw: random.Random) -> Iterator[Text]:
+    """The always-on texts: facts of these products that the base model knows."""
     for turn in range(CORE_SIZE):
         product = products[turn % len(products)]
         pattern = draw.choice(STATEMENTS["reset"]) if turn % 2 else QUESTIONS["reset"]
         yield state(pattern, product, catalogue.facts[product, "reset"])
 
 
-def _examples(groups: Mapping[str, tuple[Text, ...]]) -> Examples:
-    rows = [(label, text) for label, texts in groups.items() for text in texts]
-    return make_examples(
-        "causal-lm",
-        [text.prompt for _, text in rows],
-        [text.completion for _, text in rows],
-        {"group": [label for label, _ in rows]},
-    )
-
-
-def _targets(stories: tuple[Story, ...]) -> Targets:
+def _targets(stories: Sequence[Story]) -> Targets:
     return make_targets(
         "causal-lm",
         [story.asked.prompt for story in stories],
@@ -194,13 +129,3 @@ def _targets(stories: tuple[Story, ...]) -> Targets:
         foils=[story.foil for story in stories],
         outputs=[story.output for story in stories],
     )
-
-
-def _planted(stories: tuple[Story, ...], examples: Examples) -> Iterator[PlantedInteraction]:
-    members: dict[str, set[str]] = {}
-    for identity, label in zip(examples.ids, examples.columns["group"], strict=True):
-        members.setdefault(label, set()).add(identity)
-    for story in stories:
-        if story.shape is not None:
-            groups = [(label, frozenset(members[label])) for label in story.groups]
-            yield from planted_interactions(story.shape, story.name, groups)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -20,6 +20,22 @@ if TYPE_CHECKING:
 
 _BATCH = 64
 """Sequences a pass."""
+
+
+class Answered(Protocol):
+    """Sequences whose answers are scored: `Queries`, or training examples."""
+
+    @property
+    def tokens(self) -> tuple[tuple[int, ...], ...]:
+        """Token ids that the model reads."""
+
+    @property
+    def answers(self) -> tuple[tuple[int, ...], ...]:
+        """What its logits are scored for."""
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Causal: position whose logits predict the answer's first token."""
 
 
 def evaluate_targets(
@@ -44,7 +60,7 @@ def evaluate_targets(
     with torch.inference_mode():
         for start in range(0, len(order), _BATCH):
             batch = order[start : start + _BATCH]
-            logits |= zip(batch, _query_logits(model, base, queries, batch), strict=True)
+            logits |= zip(batch, query_logits(model, base, queries, batch), strict=True)
     return values_from_logits(targets, queries, [logits[query] for query in range(len(queries))])
 
 
@@ -72,10 +88,20 @@ def values_from_logits(
     return torch.stack(values, dim=-1).cpu().numpy()
 
 
-def _query_logits(
-    model: PreTrainedModel | PeftModel, base: BaseModel, queries: Queries, batch: Sequence[int]
+def query_logits(
+    model: PreTrainedModel | PeftModel, base: BaseModel, queries: Answered, batch: Sequence[int]
 ) -> list[torch.Tensor]:
-    """float[k, outputs] for each query of a batch; only the positions that are scored go through the head."""
+    """Logits that predict the answers of some sequences, in one pass; no others go through the head.
+
+    Args:
+        model: As for `evaluate_targets`.
+        base: Its tokenizer, task and device.
+        queries: The sequences.
+        batch: Which of them.
+
+    Returns:
+        float[k, outputs] for each sequence of the batch.
+    """
     longest = max(len(queries.tokens[query]) for query in batch)
     # Padding goes to the right: positions are then those of the text alone.
     tokens = torch.full((len(batch), longest), int(base.tokenizer.pad_token_id))

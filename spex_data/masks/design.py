@@ -30,6 +30,9 @@ class MaskDesign:
         heldout_draws: int64[h].
         exhaustive: Whether training and held-out masks together are all 2^n.
         code: What `spex` masks are the masks of, held-out ones included; None for other schemes.
+        lawful: bool[m], which training masks are draws from the distribution; None for all of them. Others
+            were chosen for what they tell, or come from an earlier study, and no mean over the distribution
+            may count them as draws.
     """
 
     distribution: MaskDistribution
@@ -40,6 +43,7 @@ class MaskDesign:
     heldout_draws: NDArray[np.int64]
     exhaustive: bool
     code: CodedDesign | None = None
+    lawful: NDArray[np.bool_] | None = None
 
     @property
     def n_groups(self) -> int:

@@ -22,7 +22,7 @@ class MeasurementPlan:
     Attributes:
         masks: bool[r, n_groups].
         seeds: int64[r], the training seed of each row.
-        roles: str[r], "heldout" or "train".
+        roles: str[r], "heldout" or "train"; of what is retrained "verify" or "verify-filtered".
     """
 
     masks: NDArray[np.bool_]

@@ -15,14 +15,18 @@ from spex_data.reports.files import read_document, write_document
 from spex_data.reports.plan_markdown import plan_markdown
 from spex_data.reports.plan_table import plan_table
 from spex_data.reports.results import Effect, Results, TargetResult, read_results
+from spex_data.reports.summaries import summary
+from spex_data.reports.table_file import table_text, write_table
 from spex_data.reports.tables import PlantedRow, interactions_table, places_table, planted_table
-from spex_data.reports.words import Belief, belief, summary
+from spex_data.reports.words import Belief, belief
 
 if TYPE_CHECKING:
+    from spex_data.reports.clusters import Cluster, target_clusters
     from spex_data.reports.figure_style import save_figure
     from spex_data.reports.figures import effects_heatmap, predicted_against_actual
     from spex_data.reports.graph_figure import interaction_graph
     from spex_data.reports.html import render_report, write_report
+    from spex_data.reports.live import Heldout
     from spex_data.reports.recovery import Recovery, recover_values
     from spex_data.reports.verdict_table import verdicts_table
     from spex_data.reports.verdicts import verification_document, with_verdicts
@@ -33,6 +37,9 @@ _LATER = {
     "effects_heatmap": "figures",
     "predicted_against_actual": "figures",
     "interaction_graph": "graph_figure",
+    "Cluster": "clusters",
+    "target_clusters": "clusters",
+    "Heldout": "live",
     "render_report": "html",
     "write_report": "html",
     "Recovery": "recovery",
@@ -46,7 +53,9 @@ _LATER = {
 
 __all__ = [
     "Belief",
+    "Cluster",
     "Effect",
+    "Heldout",
     "PlantedRow",
     "Recovery",
     "Results",
@@ -74,12 +83,15 @@ __all__ = [
     "render_report",
     "save_figure",
     "summary",
+    "table_text",
+    "target_clusters",
     "verdicts_table",
     "verification_document",
     "what_ifs",
     "with_verdicts",
     "write_document",
     "write_report",
+    "write_table",
 ]
 
 

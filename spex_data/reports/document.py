@@ -72,7 +72,11 @@ def interactions_document(
 
 
 def faithfulness_document(
-    *, study: str, target_names: Sequence[str], faithfulness: Sequence[Faithfulness]
+    *,
+    study: str,
+    target_names: Sequence[str],
+    faithfulness: Sequence[Faithfulness],
+    surrogate: Sequence[Mapping[str, Any] | None] = (),
 ) -> dict[str, Any]:
     """How well the expansion predicts held-out masks, as faithfulness.json holds it.
 
@@ -80,7 +84,9 @@ def faithfulness_document(
         study: Name of the study.
         target_names: t names.
         faithfulness: One for each target.
+        surrogate: Of each target what became of a surrogate's word; None, or no entry, where there was none.
     """
+    told = surrogate or [None] * len(target_names)
     return {
         "study": writable(study),
         "targets": [
@@ -102,8 +108,9 @@ def faithfulness_document(
                     "n_masks": _count(one.noise_ceiling.n_masks),
                     "n_seeds": number_or_none(one.noise_ceiling.n_seeds),
                 },
+                **({} if said is None else {"surrogate": dict(said)}),
             }
-            for name, one in zip(target_names, faithfulness, strict=True)
+            for name, one, said in zip(target_names, faithfulness, told, strict=True)
         ],
     }
 

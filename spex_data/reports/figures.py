@@ -11,6 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from spex_data.reports.effects_map import largest_rows, main_effects
 from spex_data.reports.figure_style import HELPS, INK, LINE, MUTED, blank_figure, house_style
 from spex_data.reports.labels import decimals, inert, share, shorten, signed
 from spex_data.reports.results import Results, read_results
@@ -86,8 +87,8 @@ def effects_heatmap(document: Mapping[str, Any], *, unit: str = "value") -> Figu
         unit: What the values are, such as "log-odds".
     """
     results = read_results(document)
-    effects = _main_effects(results)
-    rows, columns = _largest(effects, MOST_GROUPS), _largest(effects.T, MOST_TARGETS)
+    effects = main_effects(results)
+    rows, columns = largest_rows(effects, MOST_GROUPS), largest_rows(effects.T, MOST_TARGETS)
     effects = effects[np.ix_(rows, columns)]
     scale = float(np.nanmax(np.abs(effects), initial=0.0)) or 1.0
     with house_style():
@@ -111,21 +112,6 @@ def effects_heatmap(document: Mapping[str, Any], *, unit: str = "value") -> Figu
         bar.outline.set_visible(False)  # type: ignore[operator]
         axes.set_title(_title(rows, columns, results), loc="left")
     return figure
-
-
-def _main_effects(results: Results) -> NDArray[np.float64]:
-    """float64[n_groups, t], NaN where unknown."""
-    effects = np.full((len(results.groups), len(results.targets)), np.nan)
-    for column, target in enumerate(results.targets):
-        for effect in target.mains:
-            effects[effect.members[0], column] = effect.value
-    return effects
-
-
-def _largest(effects: NDArray[np.float64], most: int) -> NDArray[np.intp]:
-    """Rows of the largest effects, in their own order."""
-    sizes = np.nan_to_num(np.abs(effects)).max(axis=1, initial=0.0)
-    return np.sort(np.argsort(-sizes, kind="stable")[:most])
 
 
 def _write_numbers(axes: Axes, effects: NDArray[np.float64], scale: float) -> None:

@@ -5,24 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spex_data.reports.labels import decimals, inert, interval, listed, share, shorten, signed
-from spex_data.reports.page_parts import GroupName, GroupPart, Page, Row, TargetPart
+from spex_data.reports.effect_rows import MINUS, NAME_CELLS, effect_row, reach_of, typeset
+from spex_data.reports.labels import inert, listed, share, shorten, signed
+from spex_data.reports.page_parts import GroupPart, Page, TargetPart
+from spex_data.reports.power import power, power_words
 from spex_data.reports.results import Effect, Results, TargetResult, read_results
-from spex_data.reports.words import KIND_MEANINGS, Belief, belief, kind_word, overall, summary, verification
+from spex_data.reports.summaries import summary
+from spex_data.reports.words import (
+    KIND_MEANINGS,
+    Belief,
+    all_refuted,
+    believed,
+    controls,
+    kind_word,
+    unit_words,
+    verdict,
+    verification,
+)
 
 MOST_TARGETS = 200
 """Targets on the page; interactions.json holds all."""
-MOST_INTERACTIONS, MOST_ALONE = 20, 24
+MOST_INTERACTIONS = 20
+MOST_ALONE, FEW_ALONE = 24, 12
+"""Single groups of a target on a page of up to `MOST_WHOLE` targets, and of more."""
+MOST_WHOLE = 24
+"""Targets of a page that stands open; of more, each is packed until it is opened."""
 SHOWN_TEXTS, MOST_TEXTS, TEXT_LENGTH = 3, 20, 400
-NAME_CELLS = 48
-MINUS = "\u2212"
 
 
 def compose_page(
-    document: Mapping[str, Any],
+    document: Mapping[str, Any] | Results,
     *,
     judged: Mapping[str, Any] | None = None,
     group_texts: Sequence[Sequence[str]] | None = None,
+    units: Sequence[str] | None = None,
+    p: float = 0.5,
 ) -> Page:
     """Chooses what the page shows and puts it into words.
 
@@ -30,20 +47,26 @@ def compose_page(
         document: Of interactions.json.
         judged: Of faithfulness.json; None if nothing was held out.
         group_texts: Of each group its examples' texts or ids; None to show none.
+        units: Of each target what its values are in, such as "log-odds".
+        p: Share of masks that a group is in.
 
     Raises:
         StoreError: The document is none.
     """
     results = read_results(document)
+    units = units or ["value"] * len(results.targets)
     said = {entry["name"]: entry for entry in (judged or {}).get("targets", ())}
     shown = _with_most_to_say(results)
     return Page(
         study=inert(results.study),
-        verdict=overall(results),
+        verdict=verdict(results),
+        check=controls(results),
         facts=_facts(results),
         targets=tuple(
-            _target_part(number, results, said.get(results.targets[number].name)) for number in shown
+            _target_part(number, results, said.get(results.targets[number].name), units[number], p)
+            for number in shown
         ),
+        refuted=all_refuted(results),
         hidden_targets=len(results.targets) - len(shown),
         groups=tuple(
             _group_part(number, name, group_texts[number] if group_texts else None)
@@ -74,72 +97,40 @@ def _facts(results: Results) -> tuple[tuple[str, str], ...]:
     return tuple(counted)
 
 
-def _target_part(number: int, results: Results, said: Mapping[str, Any] | None) -> TargetPart:
+def _target_part(
+    number: int, results: Results, said: Mapping[str, Any] | None, unit: str, p: float
+) -> TargetPart:
     result = results.targets[number]
-    together, alone = result.interactions[:MOST_INTERACTIONS], result.mains[:MOST_ALONE]
-    reach = _reach((*together, *alone))
-    believed = belief(result.r2, result.noise_ceiling)
+    singles = MOST_ALONE if len(results.targets) <= MOST_WHOLE else FEW_ALONE
+    together, alone = result.interactions[:MOST_INTERACTIONS], result.mains[:singles]
+    judged = believed(result)
     return TargetPart(
         number=number,
         name=inert(result.name) or f"target {number}",
         sentence=typeset(summary(result, study_scale=results.scale)),
-        belief=Belief(believed.level, believed.mark, believed.word, typeset(believed.sentence)),
+        belief=Belief(judged.level, judged.mark, judged.word, typeset(judged.sentence)),
         r2=_percent(result.r2),
         ceiling=_percent(result.noise_ceiling),
         scores=_scores(result),
         judged=_judged_by(result, said),
         verification=verification(result),
         method=f"{result.method}, {result.n_masks} masks" if result.n_masks is not None else result.method,
-        together=tuple(_row(effect, rank, reach) for rank, effect in enumerate(together, start=1)),
-        alone=tuple(_row(effect, None, reach) for effect in alone),
+        together=tuple(
+            effect_row(effect, rank, reach_of(together)) for rank, effect in enumerate(together, start=1)
+        ),
+        alone=tuple(effect_row(effect, None, reach_of(alone)) for effect in alone),
         hidden=len(result.interactions) - len(together),
         hidden_alone=len(result.mains) - len(alone),
+        power=_power(result, said, len(results.groups), unit, p),
         largest="; ".join(_told(effect) for effect in together[:3]) or "no interaction",
     )
 
 
-def _row(effect: Effect, rank: int | None, reach: float) -> Row:
-    low, high = effect.ci or (None, None)
-    places = decimals(reach)
-    return Row(
-        rank=rank,
-        groups=tuple(
-            GroupName(member, shorten(name, NAME_CELLS), name)
-            for member, name in zip(effect.members, effect.groups, strict=True)
-        ),
-        kind=kind_word(effect),
-        sign="plus" if effect.value > 0 else "minus" if effect.value < 0 else "zero",
-        sure=low is not None and high is not None and (low > 0 or high < 0),
-        reported=bool(effect.reported) and effect.order > 1,
-        value=signed(effect.value, places, minus=MINUS),
-        interval=interval(effect.ci, places, minus=MINUS) or "unknown",
-        moebius=signed(effect.moebius, places, minus=MINUS),
-        full=signed(effect.full, places, minus=MINUS),
-        at=_place(effect.value, reach),
-        low=None if low is None else _place(low, reach),
-        high=None if high is None else _place(high, reach),
-        verified=effect.verified,
-        observed=_observed(effect, places),
-    )
-
-
-def _observed(effect: Effect, places: int) -> str:
-    """What retraining gave, with its interval and what it says of the scale; empty if there was none."""
-    if effect.observed is None:
+def _power(result: TargetResult, said: Mapping[str, Any] | None, n_groups: int, unit: str, p: float) -> str:
+    """What would have been found where nothing was; empty where something was."""
+    if n_groups < 2 or any(one.reported is not False for one in result.interactions):
         return ""
-    ci = interval(effect.observed_ci, places, minus=MINUS)
-    scale = "; depends on the scale" if effect.scale_dependent else ""
-    return f"{signed(effect.observed, places, minus=MINUS)} {ci}".rstrip() + scale
-
-
-def _reach(effects: Sequence[Effect]) -> float:
-    """The number at either end of a target's scale."""
-    ends = [abs(end) for effect in effects for end in (effect.value, *(effect.ci or ()))]
-    return max(ends, default=0.0) or 1.0
-
-
-def _place(value: float, reach: float) -> float:
-    return round(50 + 50 * value / reach, 2)
+    return power_words(power(result, said, n_groups=n_groups, p=p), unit_words(unit))
 
 
 def _percent(score: float | None) -> float | None:
@@ -198,8 +189,3 @@ def _excerpt(text: str) -> str:
     """The start of a text on its own lines, without what a page cannot hold."""
     kept = text if len(text) <= TEXT_LENGTH else text[:TEXT_LENGTH].rstrip() + "…"
     return "\n".join(inert(line) for line in kept.splitlines())
-
-
-def typeset(sentence: str) -> str:
-    """A sentence with R² and minus signs as they are set."""
-    return sentence.replace("R2", "R²").replace("(-", f"({MINUS}")

@@ -73,6 +73,7 @@ class TargetPart:
         method: Decoder and masks.
         together, alone: Interactions and main effects, largest first.
         hidden, hidden_alone: How many of each are not among them.
+        power: What would have been found, in words, where nothing was; else empty.
         largest: The largest interactions in words, for who cannot see the graph.
     """
 
@@ -91,6 +92,7 @@ class TargetPart:
     hidden: int
     hidden_alone: int
     largest: str
+    power: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ class Page:
 
     Attributes:
         study: Its name.
-        verdict: How many targets can be believed.
+        verdict: What came of retraining, and how many targets can be believed.
+        check: How the sets fared that should do nothing; empty if none was retrained.
         facts: Groups, targets and masks, each a number and a word.
         targets: Those shown, in the document's order.
         hidden_targets: How many are not shown.
@@ -128,10 +131,12 @@ class Page:
         has_texts: Whether any text is shown.
         kinds: Kinds of pairs and what they mean.
         retrained: Whether anything was verified.
+        refuted: Whether nothing of what was verified held up.
     """
 
     study: str
     verdict: str
+    check: str
     facts: tuple[tuple[str, str], ...]
     targets: tuple[TargetPart, ...]
     hidden_targets: int
@@ -139,3 +144,4 @@ class Page:
     has_texts: bool
     kinds: Mapping[str, str]
     retrained: bool = False
+    refuted: bool = False

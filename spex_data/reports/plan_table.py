@@ -11,6 +11,7 @@ from rich.text import Text
 
 from spex_data.reports.budgets import budget_table
 from spex_data.reports.durations import duration, size
+from spex_data.reports.expected_table import expected_table
 from spex_data.reports.labels import inert
 
 
@@ -24,7 +25,7 @@ def plan_table(plan: Mapping[str, Any]) -> RenderableType:
     done = plan["fine_tunes"] - plan["missing"]
     parts: list[RenderableType] = [
         Text(f"{inert(plan['study'])}: {plan['fine_tunes']:,} fine-tunes", style="bold"),
-        Text(f"{plan['masks']:,} masks and {heldout}; {done:,} are measured already"),
+        Text(f"{_at_most(plan)}{plan['masks']:,} masks and {heldout}; {done:,} are measured already"),
         Text(
             f"{plan['examples']:,} examples in {plan['groups']} groups, {plan['targets']} targets; "
             f"a mask keeps {plan['tokens_a_mask']:,.0f} tokens over all epochs"
@@ -39,9 +40,15 @@ def plan_table(plan: Mapping[str, Any]) -> RenderableType:
         parts.insert(2, Text(f"verification retrains at most {plan['verify_fine_tunes']:,} more"))
     if plan.get("advice"):
         parts.insert(-2, Text(f"measured by the run so far: {plan['advice']}"))
+    if plan.get("expected"):
+        parts += [Text(), expected_table(plan["expected"])]
     if plan.get("budgets"):
         parts += [Text(), budget_table(plan["budgets"])]
     return Group(*parts)
+
+
+def _at_most(plan: Mapping[str, Any]) -> str:
+    return "at most " if plan.get("until") else ""
 
 
 def _figures(plan: Mapping[str, Any]) -> Table:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spex_data.decoding import Decoded, decoder
+from spex_data.decoding import Decoded, Simulated, decoder
 from spex_data.errors import DecodingError
 from spex_data.faithfulness import Faithfulness, faithfulness
 from spex_data.masks import MaskDesign, MaskDistribution
-from spex_data.reports.document import faithfulness_document, interactions_document
+from spex_data.reports.document import faithfulness_document, interactions_document, number_or_none
 from spex_data.values import ValueTable
 
 _LOOKED_FOR = 3
@@ -71,6 +71,7 @@ def recover_values(
     seed: int = 0,
     top: int = 20,
     fdr: float | None = None,
+    features: Simulated | None = None,
 ) -> Recovery:
     """Decodes the training rows of a table and judges the result on its held-out rows.
 
@@ -85,6 +86,7 @@ def recover_values(
         seed: Of the decoder's own draws.
         top: Interactions listed for each target.
         fdr: False discovery rate of those that are reported; None to test nothing.
+        features: What a surrogate says of masks; None if none was asked.
 
     Raises:
         DecodingError: Fewer than 4 training masks have all their values.
@@ -93,7 +95,7 @@ def recover_values(
     # what predicts best may hold larger sets than are reported; sets of 3 are looked for in any case
     limit = max_order if max_order > _LOOKED_FOR else None
     decoded = decoder(method, max_order=limit, seed=seed).decode(
-        masks, values, design=distribution or MaskDistribution.estimated(masks)
+        masks, values, design=distribution or MaskDistribution.estimated(masks), features=features
     )
     heldout_masks, replicates = table.replicates("heldout")
     judged = tuple(faithfulness(decoded, heldout_masks, replicates))
@@ -116,7 +118,9 @@ def recover_values(
         heldout_values=means,
         predicted=decoded.evaluate(held),
         interactions=interactions,
-        judged=faithfulness_document(study=study_name, target_names=table.targets, faithfulness=judged),
+        judged=faithfulness_document(
+            study=study_name, target_names=table.targets, faithfulness=judged, surrogate=_surrogate(decoded)
+        ),
     )
 
 
@@ -129,3 +133,22 @@ def _training_rows(table: ValueTable) -> tuple[NDArray[np.bool_], NDArray[np.flo
             instead="measure more masks (at least 4; n + 2 for n groups is the least that says something)",
         )
     return masks, values
+
+
+def _surrogate(decoded: Decoded) -> list[dict[str, Any] | None]:
+    """Of each target what became of a surrogate, as true fine-tunes tell out of fold; None without one."""
+    found: list[dict[str, Any] | None] = []
+    for fit in decoded.fits:
+        settings = fit.settings
+        if "surrogate" not in settings:
+            found.append(None)
+            continue
+        found.append(
+            {
+                "used": settings["surrogate"] == "used",
+                "weight": number_or_none(float(settings.get("weight of surrogate-gp", 0.0))),
+                "cv_r2": number_or_none(float(settings["cv_r2_with_surrogate"])),
+                "cv_r2_without": number_or_none(float(settings["cv_r2_without_surrogate"])),
+            }
+        )
+    return found

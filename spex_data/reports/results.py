@@ -89,6 +89,12 @@ class TargetResult:
         """Size of the largest effect, 0 if there is none."""
         return abs(self.effects[0].value) if self.effects else 0.0
 
+    @property
+    def loudness(self) -> float:
+        """Size of the largest interaction, those told to be chance apart; 0 if there is none."""
+        sizes = (abs(one.value) for one in self.interactions if one.reported is not False)
+        return max(sizes, default=0.0)
+
     def main(self, member: int) -> Effect | None:
         """A group's main effect, None if it is not in the document."""
         return next((effect for effect in self.mains if effect.members == (member,)), None)

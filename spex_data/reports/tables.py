@@ -15,14 +15,14 @@ from rich.text import Text
 
 from spex_data.reports.labels import decimals, inert, interval, shorten, signed
 from spex_data.reports.results import NOT_TESTED, Effect, Results, TargetResult, listing, read_results
+from spex_data.reports.summaries import summary
 from spex_data.reports.words import (
     SMALL,
     Belief,
-    belief,
+    believed,
     controls,
     kind_word,
     retraining,
-    summary,
     unit_words,
     verification,
 )
@@ -158,7 +158,7 @@ def places_table(places: Sequence[tuple[str, str | Path]]) -> RenderableType:
 
 
 def _head(result: TargetResult, results: Results) -> list[RenderableType]:
-    judged = belief(result.r2, result.noise_ceiling)
+    judged = believed(result)
     return [
         Text(shorten(result.name, 70), style="bold underline"),
         Text(summary(result, study_scale=results.scale), style="bold"),

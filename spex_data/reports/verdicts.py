@@ -23,6 +23,7 @@ def verification_document(
     full_rounds: int = 0,
     fine_tunes: int = 0,
     study_fine_tunes: int = 0,
+    causes: Sequence[str] = (),
     note: str | None = None,
 ) -> dict[str, Any]:
     """What retraining said, as verification.json holds it.
@@ -38,6 +39,7 @@ def verification_document(
         full_rounds: Seeds at the full set.
         fine_tunes: What it took.
         study_fine_tunes: What the study took.
+        causes: Why fine-tunes of it have no value, one each.
         note: Why there is nothing, or less than asked for.
     """
     names = [*map(writable, group_names), "phantom"]
@@ -49,6 +51,8 @@ def verification_document(
         "full_rounds": full_rounds,
         "fine_tunes": fine_tunes,
         "study_fine_tunes": study_fine_tunes,
+        "failed": len(causes),
+        "cause": writable(causes[0]) if causes else None,
         "note": note,
         "counts": {
             role: _counts([one for one in verified if one.hypothesis.role == role], level) for role in ROLES
@@ -76,7 +80,7 @@ def with_verdicts(document: Mapping[str, Any], verification: Mapping[str, Any]) 
             _verified(one, told.get((name, tuple(one["members"])))) for one in target["interactions"]
         ]
         targets.append({**target, "interactions": interactions})
-    said = ("backgrounds", "fine_tunes", "study_fine_tunes", "level", "note", "counts")
+    said = ("backgrounds", "fine_tunes", "study_fine_tunes", "failed", "cause", "level", "note", "counts")
     return {**document, "verification": {key: verification[key] for key in said}, "targets": targets}
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,17 +87,13 @@ def conformal_half_width(errors: ArrayLike, level: float = LEVEL) -> float | Non
     return float(sizes[place - 1]) if 0 < place <= len(sizes) else None
 
 
-def script_data(found: Mapping[int, WhatIf]) -> str:
-    """Targets by number, as JSON that is harmless inside a script element: numbers and fixed keys alone."""
-    compact: dict[str, Any] = {
-        str(number): {
-            "terms": [list(term) for term in one.terms],
-            "coefficients": list(one.coefficients),
-            "half": one.half_width,
-        }
-        for number, one in found.items()
+def script_data(one: WhatIf) -> dict[str, Any]:
+    """What a page evaluates: numbers and fixed keys alone."""
+    return {
+        "terms": [list(term) for term in one.terms],
+        "coefficients": list(one.coefficients),
+        "half": one.half_width,
     }
-    return json.dumps(compact, separators=(",", ":"), allow_nan=False)
 
 
 def told(one: WhatIf) -> str:

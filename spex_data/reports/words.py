@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from spex_data.reports.labels import listed, share, shorten, signed
+from spex_data.reports.labels import listed, share
 from spex_data.reports.results import NOT_TESTED, Effect, Results, TargetResult
 
-NOTABLE = 0.25
-"""Share of a target's largest effect that an interaction needs to be named in the target's sentence."""
 SMALL = 0.05
 """Share of the study's largest effect below which a target counts as one that nothing acts on."""
-MOST_PAIRS = 4
-NAME_CELLS = 40
 
 Level = Literal["yes", "partly", "weak", "no", "unknown"]
 
@@ -93,30 +89,14 @@ def belief(r2: float | None, noise_ceiling: float | None) -> Belief:
     return _belief(level, f"R2 {share(r2)} on held-out masks, {told} (ceiling {share(noise_ceiling)}){noisy}")
 
 
-def summary(result: TargetResult, *, study_scale: float = 0.0) -> str:
-    """What was found of a target, in a sentence.
-
-    It names interactions of at least a quarter of the target's largest effect whose interval, where there is
-    one, does not hold 0, and that were told from chance where that was tested.
-
-    Args:
-        result: The target.
-        study_scale: Size of the largest effect on any target of the study, in the same unit; 0 if unknown.
-    """
-    level = belief(result.r2, result.noise_ceiling).level
-    if level == "no":
-        return "Nothing to conclude: what was decoded does not predict held-out masks."
-    if not result.effects:
-        return f"No effect was found{_among(result)}."
-    if result.scale < SMALL * study_scale:
-        largest, largest_of_all = signed(result.scale)[1:], signed(study_scale)[1:]
-        return (
-            f"Nothing of note: the largest effect is {largest}, beside {largest_of_all} in the whole study."
-        )
-    notable = [one for one in result.interactions if _is_notable(one, result)]
-    told = _together(notable, result) if notable else _alone(result)
-    hedge = {"weak": "Weak evidence: ", "unknown": "Not judged: "}.get(level, "")
-    return f"{hedge}{told[0].lower() + told[1:] if hedge and told.startswith('No ') else told}."
+def believed(result: TargetResult) -> Belief:
+    """Whether to believe what was found: by R2 on held-out masks, unless retraining refuted all it tested."""
+    outcomes = Counter(one.verified for one in result.interactions if one.verified != NOT_TESTED)
+    if outcomes and set(outcomes) == {"refuted"}:
+        count = outcomes["refuted"]
+        told = "the one interaction that was" if count == 1 else f"all {count} interactions that were"
+        return Belief("no", "✗", "did not hold up", f"{told} retrained: refuted, whatever R2 says")
+    return belief(result.r2, result.noise_ceiling)
 
 
 def verification(result: TargetResult) -> str:
@@ -136,12 +116,18 @@ def retraining(results: Results) -> str:
     tested = claims["tested"]
     if not tested:
         return f"No interaction was retrained: {said['note'] or 'none was found'}."
-    if claims["refuted"] == tested:
+    if all_refuted(results):
         those = "the one interaction that was retrained is" if tested == 1 else f"all {tested} retrained are"
         return f"None of it held up: {those} refuted."
     parts = [f"{claims['confirmed']} confirmed", f"{claims['refuted']} refuted"]
     parts += [f"{claims['uncertain']} uncertain"] if claims["uncertain"] else []
     return f"Of {tested} interaction{'s' * (tested != 1)} retrained, {listed(parts)}."
+
+
+def all_refuted(results: Results) -> bool:
+    """Whether interactions were retrained and none of them held up."""
+    claims = (results.retraining or {}).get("counts", {}).get("claim", {})
+    return 0 < claims.get("tested", 0) == claims.get("refuted", 0)
 
 
 def controls(results: Results) -> str:
@@ -158,14 +144,21 @@ def controls(results: Results) -> str:
     return f"As a check, {listed(parts)}." if parts else ""
 
 
+def verdict(results: Results) -> str:
+    """What came of retraining, how many targets can be believed, and plainly if nothing was found."""
+    found = any(one.loudness for one in results.targets)
+    nothing = "" if found or not results.targets else "No interaction was found on any target."
+    return " ".join(part for part in (retraining(results), nothing, _believed(results)) if part)
+
+
 def overall(results: Results) -> str:
-    """What came of retraining, how many targets can be believed, and how the check was checked."""
-    return " ".join(part for part in (retraining(results), _believed(results), controls(results)) if part)
+    """The verdict, and how the check was checked."""
+    return " ".join(part for part in (verdict(results), controls(results)) if part)
 
 
 def _believed(results: Results) -> str:
     """How many targets can be believed, in a sentence."""
-    levels = Counter(belief(one.r2, one.noise_ceiling).level for one in results.targets)
+    levels = Counter(believed(one).level for one in results.targets)
     total = len(results.targets)
     if levels["unknown"] == total:
         return "Nothing was held out, so none of this has been judged."
@@ -197,85 +190,3 @@ def unit_words(unit: str) -> str:
 def _belief(level: Level, sentence: str) -> Belief:
     mark, word = _MARKS[level]
     return Belief(level, mark, word, sentence)
-
-
-def _among(result: TargetResult) -> str:
-    return "" if result.n_masks is None else f" in {result.n_masks} masks"
-
-
-def _is_notable(effect: Effect, result: TargetResult) -> bool:
-    spans_zero = effect.ci is not None and effect.ci[0] <= 0 <= effect.ci[1]
-    by_chance = effect.order > 1 and effect.reported is False
-    return abs(effect.value) >= NOTABLE * result.scale > 0 and not spans_zero and not by_chance
-
-
-def _alone(result: TargetResult) -> str:
-    mains = [one for one in result.mains if _is_notable(one, result)]
-    if not mains:
-        return f"No interaction stands out{_among(result)}"
-    named = listed([f"{_name(one, 0)} ({signed(one.value)})" for one in mains[:3]])
-    more = f", besides {len(mains) - 3} more" if len(mains) > 3 else ""
-    verb = "matters" if len(mains) == 1 else "matter"
-    return f"No interaction stands out; of single groups {named} {verb} most{more}"
-
-
-def _together(notable: Sequence[Effect], result: TargetResult) -> str:
-    pairs = [one for one in notable if one.order == 2][:MOST_PAIRS]
-    larger = [one for one in notable if one.order > 2][:1]
-    by_kind: dict[str | None, list[Effect]] = {}
-    for pair in pairs:
-        by_kind.setdefault(pair.kind if pair.kind in KIND_MEANINGS else None, []).append(pair)
-    clauses = [_pairs(kind, members, result) for kind, members in by_kind.items()]
-    clauses += [_set(one, also=bool(clauses)) for one in larger]
-    more = len(notable) - len(pairs) - len(larger)
-    if more:
-        clauses.append(f"{more} more interaction{'s' if more > 1 else ''} of such size")
-    return "; ".join(clauses)
-
-
-def _pairs(kind: str | None, pairs: Sequence[Effect], result: TargetResult) -> str:
-    if kind == "antidote":
-        return listed([_antidote(pair, result) for pair in pairs])
-    if kind is None:
-        return listed([f"{_names(pair)} act together ({signed(pair.value)})" for pair in pairs])
-    words = {
-        "redundant": "are redundant",
-        "complementary": "are complementary",
-        "interference": "interfere",
-        "redundant-harm": "do the same harm",
-    }[kind]
-    if len(pairs) > 1:
-        each = [f"{_names(pair, ' + ')} ({signed(pair.value)})" for pair in pairs]
-        return f"{listed(each)} {words}"
-    size = signed(abs(pairs[0].value))[1:]
-    told = f"add {size} {'more' if pairs[0].value > 0 else 'less'} than apart"
-    if kind == "redundant-harm":
-        told = f"cost {size} less than apart"
-    return f"{_names(pairs[0])} {words}: together they {told}"
-
-
-def _antidote(pair: Effect, result: TargetResult) -> str:
-    """Names the one that harms where the main effects tell them apart.
-
-    Alone effects differ by exactly what main effects differ by, whatever the share of masks with each group.
-    """
-    mains = [result.main(member) for member in pair.members]
-    if mains[0] is None or mains[1] is None or abs(mains[0].value - mains[1].value) < abs(pair.value) / 4:
-        return f"{_names(pair)} undo each other's harm ({signed(pair.value)})"
-    harm, cure = (0, 1) if mains[0].value < mains[1].value else (1, 0)
-    return f"{_name(pair, cure)} undoes the harm of {_name(pair, harm)} ({signed(pair.value)})"
-
-
-def _set(effect: Effect, *, also: bool) -> str:
-    return (
-        f"{_names(effect)} {'also ' if also else ''}act as a set of {effect.order} ({signed(effect.value)})"
-    )
-
-
-def _name(effect: Effect, place: int) -> str:
-    return shorten(effect.groups[place], NAME_CELLS)
-
-
-def _names(effect: Effect, joint: str | None = None) -> str:
-    names = [_name(effect, place) for place in range(effect.order)]
-    return listed(names) if joint is None else joint.join(names)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from spex_data.data import file_format
 from spex_data.errors import ConfigError
 from spex_data.study.keys import Section
-from spex_data.study.masks import MasksConfig
+from spex_data.study.mask_checks import coded_masks, interval_goal, rounds
 from spex_data.study.procedure import DecodingConfig, RunnerConfig
 from spex_data.study.sections import EMBEDDED, DataConfig, GroupsConfig, ModelConfig, TargetsConfig
 from spex_data.study.training import TrainingConfig
@@ -182,18 +182,14 @@ def _method(decoding: DecodingConfig) -> Iterator[ConfigError]:
         )
 
 
-def _coded_masks(masks: MasksConfig, decoding: DecodingConfig) -> Iterator[ConfigError]:
-    if masks.scheme == "spex" and masks.p != 0.5:
+def _surrogate(decoding: DecodingConfig) -> Iterator[ConfigError]:
+    from spex_data.decoding import NAMES, WITH_FEATURES
+
+    if decoding.surrogate == "auto" and decoding.method in NAMES and decoding.method not in WITH_FEATURES:
         yield ConfigError(
-            f"is {masks.p}, and in coded masks half of the groups are present",
-            where="masks.p",
-            instead="write 0.5, or masks.scheme: bernoulli",
-        )
-    if decoding.method == "spex" and masks.scheme != "spex":
-        yield ConfigError(
-            f"is spex, which decodes coded masks, and masks.scheme is {masks.scheme}",
-            where="decoding.method",
-            instead="write masks.scheme: spex too, or another method such as proxyspex or auto",
+            f"is auto, and only the decoder {WITH_FEATURES[0]} listens to one, not {decoding.method}",
+            where="decoding.surrogate",
+            instead="write off, or decoding.method: auto",
         )
 
 
@@ -231,6 +227,18 @@ CHECKS = (
     Check(("model.source", "data.task"), _model),
     Check(("training.schedule", "training.steps_per_epoch"), _steps),
     Check(("decoding.method",), _method),
-    Check(("masks.scheme", "masks.p", "decoding.method"), _coded_masks),
+    Check(("decoding.surrogate", "decoding.method"), _surrogate),
+    Check(("masks.scheme", "masks.p", "decoding.method"), coded_masks),
+    Check(
+        (
+            "masks.until",
+            "masks.budget",
+            "masks.scheme",
+            "masks.first",
+            "masks.inherit",
+        ),
+        rounds,
+    ),
+    Check(("masks.until", "decoding.method"), interval_goal),
     Check(("runner.kind", "runner.address", "runner.gpus", "runner.workers"), _runner),
 )

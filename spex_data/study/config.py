@@ -115,7 +115,9 @@ class StudyConfig(Section):
         return budget
 
     def mask_design(self, group_keys: Sequence[str]) -> MaskDesign:
-        """The masks of the study over given groups, always the same ones.
+        """The masks of the study over given groups up to its budget, always the same ones.
+
+        A study in rounds may end earlier, and adaptive masks take the place of some of them.
 
         Args:
             group_keys: Identity of each group.
@@ -125,17 +127,32 @@ class StudyConfig(Section):
         """
         # Here, because whoever only checks a configuration draws nothing.
         from spex_data.masks import design_masks
+        from spex_data.masks.inheritance import inheriting_design, read_inherited
 
+        masks = self.masks
+        if masks.inherit is not None:
+            return inheriting_design(
+                read_inherited(masks.inherit, group_keys),
+                budget=self.budget(len(group_keys)),
+                p=masks.p,
+                heldout=masks.heldout,
+                seed=self.seed,
+            )
         return design_masks(
             len(group_keys),
             budget=self.budget(len(group_keys)),
-            scheme=self.masks.scheme,
+            scheme="bernoulli" if masks.scheme == "adaptive" else masks.scheme,
             p=self.masks.p,
             heldout=self.masks.heldout,
             seed=self.seed,
             group_keys=group_keys,
             degree=self.masks.degree,
         )
+
+    @property
+    def in_rounds(self) -> bool:
+        """Whether masks are measured in rounds, and it is looked at what they say after each."""
+        return self.masks.until is not None or self.masks.scheme == "adaptive"
 
     def recipe(self, n_examples: int) -> LoraRecipe:
         """The recipe of one fine-tune, with the steps of an epoch resolved.

@@ -8,10 +8,16 @@ from pathlib import Path
 from spex_data.errors import ConfigError
 from spex_data.study.checks import find_conflicts
 from spex_data.study.config import StudyConfig, sections
+from spex_data.study.parsing import parse_study
 
 
 def extended(
-    study: StudyConfig, n_groups: int, *, budget: int | None = None, targets: str | None = None
+    study: StudyConfig,
+    n_groups: int,
+    *,
+    budget: int | None = None,
+    targets: str | None = None,
+    measured: int | None = None,
 ) -> StudyConfig:
     """The study with a larger budget, or with the targets of a file besides its own.
 
@@ -20,6 +26,8 @@ def extended(
         n_groups: Number of its groups, which a budget of alpha n log2 n hangs on.
         budget: Training masks in all; None leaves them.
         targets: A file of further targets in the columns of the study's data; None adds none.
+        measured: Training masks that a study in rounds has come to; None of others. A number of masks asked
+            for takes the place of its goal.
 
     Returns:
         The study; an equal one where it has all of that already.
@@ -35,14 +43,17 @@ def extended(
         )
     masks, more = study.masks, study.targets.more
     if budget is not None:
-        before = study.budget(n_groups)
+        before = study.budget(n_groups) if measured is None else measured
         if budget < before:
             raise ConfigError(
                 f"is {budget}, and the run has {before} training masks",
                 where="--masks",
                 instead=f"write the number of masks in all, at least {before}",
             )
-        masks = masks.model_copy(update={"budget": budget}) if budget > before else masks
+        if budget > before:
+            masks = masks.model_copy(update={"budget": budget, "until": None})
+        if not masks.until and masks.scheme != "adaptive":
+            masks = masks.model_copy(update={"first": None})
     if targets is not None:
         path = os.path.normpath(Path.cwd() / Path(targets).expanduser())
         if not Path(path).is_file():
@@ -59,3 +70,45 @@ def extended(
     if conflicts:
         raise conflicts[0]
     return new
+
+
+def zoomed(
+    study: StudyConfig,
+    *,
+    name: str,
+    groups: str,
+    inherit: str,
+    core: str | None,
+    budget: int,
+    steps_per_epoch: int,
+    adapters_per_pass: int,
+) -> StudyConfig:
+    """The study of a run whose group was split: the same examples, trained in the same way.
+
+    Args:
+        study: Of the run.
+        name: Of the new one.
+        groups: The file of the finer groups.
+        inherit: The file of the masks that the run has measured.
+        core: Name of what is always trained on in the file of groups; None where there is nothing.
+        budget: Training masks in all.
+        steps_per_epoch: As the run had it, since every value hangs on it.
+        adapters_per_pass: As the run had it, so that values of the same masks have the same bits.
+
+    Raises:
+        SeveralErrors: The study has become one that cannot be.
+    """
+    mapping = study.as_mapping()
+    mapping["name"] = name
+    mapping["groups"] = {"by": "list", "file": groups, "core": [core] if core else []}
+    mapping["masks"] |= {
+        "budget": budget,
+        "scheme": "bernoulli",
+        "until": None,
+        "first": None,
+        "inherit": inherit,
+    }
+    mapping["training"] |= {"adapters_per_pass": adapters_per_pass}
+    if study.training.schedule == "fixed":
+        mapping["training"]["steps_per_epoch"] = steps_per_epoch
+    return parse_study(mapping)

@@ -80,6 +80,9 @@ def resolve_paths(config: StudyConfig, directory: Path) -> StudyConfig:
             }
         ),
         "model": model.model_copy(update={"source": _absolute(model.source, directory)}),
+        "masks": config.masks.model_copy(
+            update={"inherit": _absolute(config.masks.inherit, directory, is_path=True)}
+        ),
     }
     return config.model_copy(update=paths)
 

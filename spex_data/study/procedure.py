@@ -30,6 +30,12 @@ class DecodingConfig(Section):
         description="Share of the reported interactions that may be there by chance; null: none"
         " is singled out.",
     )
+    surrogate: Literal["auto", "off"] = key(
+        "off",
+        accepts="auto or off",
+        description="`auto`: gradients at a few of the adapters kept tell what other masks would give; the"
+        " decoder `auto` listens where cross-validation says that it helps.",
+    )
 
 
 class VerifyConfig(Section):

@@ -33,10 +33,13 @@ def flat(values: Iterable[object]) -> Iterator[object]:
         yield from flat(value) if isinstance(value, tuple) else (value,)
 
 
+README_COMMANDS = commands("".join(re.findall(r"```console\n(.*?)```", README, re.S)))
+
+
 class TestTypedCommands:
     """Every command that README or a study's first lines print is read without an error."""
 
-    @pytest.mark.parametrize("command", commands("".join(re.findall(r"```console\n(.*?)```", README, re.S))))
+    @pytest.mark.parametrize("command", README_COMMANDS)
     def test_a_command_of_readme_has_the_options_and_arguments_it_is_given(self, command):
         words = [word for word in shlex.split(command)[2:] if not word.startswith("-")]
         given = [str(value) for value in flat(parse(command).values())]

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from spex_data.embedded.truth import ideal_banzhaf, planted_interactions
 
 GROUPS = [("first", frozenset({"a", "b"})), ("second", frozenset({"c"})), ("third", frozenset({"d"}))]
-ARITY = {"either": 2, "rescue": 2, "both": 2, "either-plus-one": 3}
+ARITY = {
+    "either": 2,
+    "rescue": 2,
+    "both": 2,
+    "either-plus-one": 3,
+    "conflict": 2,
+    "two-of-three": 3,
+    "any-of-three": 3,
+}
 
 
 def indices(shape: str) -> dict[tuple[str, ...], float]:
@@ -31,6 +39,17 @@ class TestPlantedInteractions:
             ("second", "third"): 0.5,
             ("first", "second", "third"): -1.0,
         }
+
+    def test_two_of_three_is_a_triple_without_pairs(self):
+        assert indices("two-of-three") == {("first", "second", "third"): -2.0}
+
+    def test_any_of_three_is_redundant_in_pairs_and_a_triple_of_the_other_sign(self):
+        found = indices("any-of-three")
+        assert sorted(found.values()) == [-0.5, -0.5, -0.5, 1.0]
+        assert found["first", "second", "third"] == 1.0
+
+    def test_half_of_a_conflict_is_lost_where_both_are_read(self):
+        assert indices("conflict") == {("first", "second"): -0.5}
 
     def test_groups_are_named_by_the_ids_of_their_examples(self):
         (pair,) = planted_interactions("both", "target", GROUPS[:2])

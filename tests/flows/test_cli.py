@@ -9,6 +9,7 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
+from flows import environment
 from spex_data.models.quiet import quietly
 from spex_data.value_functions import SubsetTraining
 from spex_data.values import ValueStore, read_value_table
@@ -113,6 +114,21 @@ class TestBadInput:
         assert code == 2
         assert "tracking.uri = http://127.0.0.1:1" in err
 
+    @pytest.mark.parametrize("kind", ["dask", "ray"])
+    def test_a_runner_that_is_not_installed_is_said_with_the_line_that_installs_it(
+        self, call, tmp_path, monkeypatch, kind
+    ):
+        monkeypatch.setattr(environment, "find_spec", lambda name: None)
+        code, _, err = call("run", write_study(tmp_path / "tiny.yaml", runner={"kind": kind}))
+        assert code == 2
+        assert f'pip install -c constraints.txt ".[{kind}]"' in err
+        assert not (tmp_path / "runs").exists()
+
+    def test_less_than_one_worker_is_refused(self, call, tmp_path):
+        code, _, err = call("run", write_study(tmp_path / "tiny.yaml", runner={"workers": 0}))
+        assert code == 2
+        assert "runner.workers: is 0; write auto, or a whole number of at least 1" in err
+
     def test_a_folder_of_another_study_is_left_alone_and_the_difference_is_said(self, call, tmp_path):
         (tmp_path / "run").mkdir()
         call("run", write_study(tmp_path / "a.yaml", masks={"budget": 2}), "--out", "run")
@@ -194,7 +210,7 @@ class TestFaults:
         assert 4 < failed.sum() < 16
         assert all("the loss became nan in step" in cause for cause in table.causes if cause)
         np.testing.assert_array_equal(np.isnan(table.values[:, 0]), failed)
-        assert f"failed    {failed.sum()} of them, the first because the loss became nan in step" in out
+        assert f"failed    {failed.sum()} fine-tunes, the first because the loss became nan in step" in out
         assert "Traceback" not in out + err
 
     def test_memory_that_runs_out_is_said_written_down_and_reused(self, call, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import yaml
 
-from flows.deployments import schedule_errors
+from flows.deployments import main, schedule_errors
 
 FILE = Path(__file__).parents[2] / "prefect.yaml"
 
@@ -33,6 +33,18 @@ class TestSchedules:
         assert len(said) == 5
         assert said[0].startswith('p.yaml: nightly, schedules[0].cron: is "every night"; write five fields')
         assert 'schedules[4].timezone: is "Mars"' in said[4]
+
+    def test_a_wrong_one_ends_the_command_with_2_before_a_server_is_asked(
+        self, tmp_path, monkeypatch, capsys
+    ):
+        path = tmp_path / "prefect.yaml"
+        path.write_text('deployments: [{name: nightly, schedules: [{cron: "every night"}]}]')
+        monkeypatch.setattr("sys.argv", ["deployments", str(path)])
+        monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert stop.value.code == 2
+        assert 'nightly, schedules[0].cron: is "every night"; write five fields' in capsys.readouterr().err
 
 
 @pytest.mark.services

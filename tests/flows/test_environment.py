@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from flows import environment
 from flows.environment import require_servers, why_unreachable, without_password
 from spex_data.errors import RunnerError, SeveralErrors
 from spex_data.study import parse_study
@@ -75,6 +76,18 @@ class TestRequireServers:
             require_servers(asked)
         places = [error.where for error in wrong.value.errors]
         assert places == ["PREFECT_API_URL = http://127.0.0.1:1/api", "tracking.uri = http://127.0.0.1:2"]
+
+    def test_a_name_that_nobody_looks_up_in_time_is_given_up(self, monkeypatch):
+        never = threading.Event()
+        monkeypatch.setattr(environment, "PATIENCE", -0.9)
+        monkeypatch.setattr(environment, "why_unreachable", lambda uri, strict: never.wait())
+        monkeypatch.setenv("PREFECT_API_URL", "http://no-such-host.invalid/api")
+        with pytest.raises(RunnerError, match="does not answer"):
+            require_servers(parse_study(study()))
+        never.set()
+
+    def test_what_is_waited_for_is_less_than_10_seconds(self):
+        assert environment.PATIENCE + 1 < 10
 
     def test_a_database_from_the_environment_is_named_without_its_password(self, monkeypatch):
         monkeypatch.delenv("PREFECT_API_URL", raising=False)

@@ -40,6 +40,16 @@ class TestExplain:
         assert says in told
         assert "run the same command again" in told
 
+    def test_a_cluster_that_is_gone_is_said_by_the_names_of_its_errors(self):
+        lost = type("FutureCancelledError", (Exception,), {})
+        assert "the cluster does not answer any more (scheduler-connection-lost)" in str(
+            explain(lost("scheduler-connection-lost"))
+        )
+
+    def test_a_server_of_its_own_that_does_not_come_up_is_said(self):
+        error = RuntimeError("Timed out while attempting to connect to ephemeral Prefect API server.")
+        assert "did not come up in time; try again when the machine is less busy" in str(explain(error))
+
     def test_it_is_known_from_what_it_came_from(self):
         error = raised(httpx.ConnectError("refused"), RuntimeError("the flow failed"))
         assert "Prefect" in str(explain(error))

@@ -7,10 +7,10 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prefect.states import Cancelled, Completed
+from prefect.exceptions import CancelledRun
 
 from flows.interrupts import listen
-from flows.stopping import Stopped, result_of, stopped, until
+from flows.stopping import Stopped, result_of, stopped, until, workers_told
 
 
 def run(durations: list[float], deadline: float | None, *, at_once: int = 1) -> tuple[list[int], float]:
@@ -64,12 +64,28 @@ class TestResult:
     """A flow that its limit of time ended is no failure and no result."""
 
     def test_a_cancelled_flow_is_stopped_with_its_message(self):
-        words = str(stopped(8, 26, 1.5))
-        with pytest.raises(Stopped, match=r"runner.max_hours = 1.5: 8 of 26 fine-tunes are measured"):
-            result_of(Cancelled(message=words))
+        def flow(words: str) -> None:
+            raise CancelledRun(words)
 
-    def test_a_completed_flow_gives_its_result(self):
-        assert result_of(Completed(data=3)) == 3
+        with pytest.raises(Stopped, match=r"runner.max_hours = 1.5: 8 of 26 fine-tunes are measured"):
+            result_of(flow, str(stopped(8, 26, 1.5)))
+
+    def test_a_flow_that_ends_gives_its_own_result_whatever_its_state_comes_back_with(self):
+        assert result_of(lambda half, *, more: half + more, 1, more=2) == 3
+
+
+class TestWorkersTold:
+    """Workers that outlive their flow learn that it has ended."""
+
+    def test_an_interrupt_leaves_word_for_them_and_an_ordinary_end_does_not(self, tmp_path):
+        with workers_told(tmp_path / "word"):
+            pass
+        assert not (tmp_path / "word").exists()
+        with pytest.raises(KeyboardInterrupt), workers_told(tmp_path / "word"):
+            raise KeyboardInterrupt
+        assert (tmp_path / "word").exists()
+        with workers_told(tmp_path / "word"):
+            assert not (tmp_path / "word").exists()
 
 
 @pytest.fixture

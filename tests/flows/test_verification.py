@@ -13,9 +13,11 @@ import yaml
 from flows import verification
 from flows.stopping import Stopped
 from spex_data.reports import read_document
+from tasks.design import Chunk
+from tasks.measure import SpanDone
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun
-from tasks.verify import Planned, Retraining
+from tasks.verify import Planned
 
 
 @pytest.fixture
@@ -73,12 +75,23 @@ class TestLimit:
     @pytest.fixture
     def study(self, monkeypatch, plain_run):
         """A study whose chunks of verification take no time."""
+
+        def measured(_directory, span, _deadline):
+            return SpanDone(rows=(), done=span.missing, failed=1, started=0.0, seconds=0.0)
+
         monkeypatch.setattr(verification, "verify", verification.verify.fn)
-        monkeypatch.setattr(verification, "retrain", lambda _directory, chunk, _run: (len(chunk.rows), 0))
+        monkeypatch.setattr(verification, "measure", measured)
         return RunFolder(plain_run).read_study()
 
     CHUNKS = tuple(
-        Retraining(plan="plan", start=start, stop=start + 4, total=12, rows=tuple(range(start, start + 4)))
+        Chunk(
+            index=start // 4,
+            start=start,
+            stop=start + 4,
+            total=12,
+            rows=tuple(range(start, start + 4)),
+            plan="plan",
+        )
         for start in (4, 8)
     )
     PLANNED = Planned(total=12, done=4, chunks=CHUNKS)
@@ -87,5 +100,5 @@ class TestLimit:
         with pytest.raises(Stopped, match="8 of 12 fine-tunes of verification are measured"):
             verification.retrained(study, "run", self.PLANNED, TrackedRun(), time.time() - 1)
 
-    def test_a_limit_far_away_changes_nothing(self, study):
-        assert verification.retrained(study, "run", self.PLANNED, TrackedRun(), time.time() + 3600) == 0
+    def test_a_limit_far_away_ends_nothing_and_what_failed_is_counted(self, study):
+        assert verification.retrained(study, "run", self.PLANNED, TrackedRun(), time.time() + 3600) == 2

@@ -5,8 +5,10 @@ import shutil
 import numpy as np
 import pytest
 
-from spex_data.reports import what_ifs, write_report
+from spex_data.reports import Heldout, what_ifs, write_report
+from spex_data.reports.page import MOST_TARGETS, MOST_WHOLE
 from spex_data.spectra import FourierExpansion
+from tests.reports.conftest import entry, result, study
 
 pytestmark = pytest.mark.services
 
@@ -55,7 +57,8 @@ class TestPageInBrowser:
         page, asked, said = opened(browser, tmp_path / "report.html")
         assert (asked, said) == ([], [])
         assert "owned" not in page.title().replace("document.title = 'owned'", "")
-        assert page.locator("script, img[src=x], iframe").count() == 0
+        assert page.locator("img[src=x], iframe").count() == 0
+        assert page.evaluate("Array.from(document.scripts).filter((one) => !one.type).length") == 2
 
     @pytest.mark.parametrize("width", [390, 820, 1280])
     def test_nothing_sticks_out_sideways(self, browser, hostile, tmp_path, width):
@@ -75,10 +78,11 @@ class TestPageInBrowser:
         write_report(tmp_path / "report.html", demo, group_texts=[["text"] * 9] * 16)
         page, _, _ = opened(browser, tmp_path / "report.html")
         reached = set()
-        for _ in range(30):
+        focused = "document.activeElement.getAttribute('class') || document.activeElement.tagName"
+        for _ in range(60):
             page.keyboard.press("Tab")
-            reached.add(page.evaluate("document.activeElement.className || document.activeElement.tagName"))
-        assert {"skip", "A", "scroll", "group", "SUMMARY"} <= reached
+            reached.add(page.evaluate(focused))
+        assert {"skip", "A", "scroll", "group", "SUMMARY", "INPUT", "mark"} <= reached
 
 
 @pytest.fixture
@@ -140,6 +144,91 @@ class TestWhatIfInBrowser:
         page.locator("details.what-if summary").first.click()
         words = page.locator("details.what-if").first.locator("label").first.inner_text()
         assert words.strip() == "<script>document.title = 'owned'</script>"
-        assert page.locator("script").count() == 2
         assert page.locator("img[src=x], iframe").count() == 0
         assert (asked, said) == ([], [])
+
+
+class TestGraphInBrowser:
+    """The graph says by pointing and by keys what its tables say."""
+
+    def write(self, path, document):
+        sides = [Heldout([0.0, 1.0, 2.0], [0.1, 1.2, 1.9], "log-odds")] * len(document["targets"])
+        write_report(path, document, heldout=sides)
+
+    def test_it_has_a_mark_for_every_group_and_every_set(self, browser, demo, tmp_path):
+        self.write(tmp_path / "report.html", demo)
+        page, asked, said = opened(browser, tmp_path / "report.html")
+        graph = page.locator("#target-2 figure.graph")
+        graph.scroll_into_view_if_needed()
+        graph.locator(".mark").first.wait_for()
+        assert graph.locator(".mark:not(.set)").count() == 3
+        assert graph.locator(".mark.set.boxed").count() == 1
+        assert page.locator("#target-2 figure.heldout circle").count() == 3
+        assert page.locator("#target-3 figure.graph").count() == 0
+        assert (asked, said) == ([], [])
+
+    def test_arrow_keys_go_from_mark_to_mark_and_tell_its_numbers(self, browser, demo, tmp_path):
+        self.write(tmp_path / "report.html", demo)
+        page, _, _ = opened(browser, tmp_path / "report.html")
+        graph = page.locator("#target-0 figure.graph")
+        graph.scroll_into_view_if_needed()
+        graph.locator(".mark").first.focus()
+        told = []
+        for _ in range(3):
+            told.append(graph.locator(".detail").inner_text())
+            page.keyboard.press("ArrowRight")
+        assert told[0] == "lurn-manual: +4.60 (+4.40 to +4.80); helps."
+        assert told[2].startswith("lurn-manual × lurn-forum: −8.10 (−8.30 to −7.90); redundant")
+        assert graph.locator(".mark[tabindex='0']").count() == 1
+
+    def test_the_slider_shows_smaller_interactions(self, browser, demo, tmp_path):
+        self.write(tmp_path / "report.html", demo)
+        page, _, _ = opened(browser, tmp_path / "report.html")
+        graph = page.locator("#target-0 figure.graph")
+        graph.scroll_into_view_if_needed()
+        assert graph.locator(".mark.set").count() == 1
+        graph.locator("input").press("ArrowRight")
+        assert graph.locator(".mark.set").count() == 2
+        assert graph.locator(".count").inner_text() == "2 of 2"
+
+    def test_without_scripts_the_figures_stand_in_its_place(self, browser, demo, tmp_path):
+        (tmp_path / "graph.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
+        figures = {"redundant": {"graph": tmp_path / "graph.svg"}}
+        write_report(tmp_path / "report.html", demo, figures=figures)
+        page, _, _ = opened(browser, tmp_path / "report.html", java_script_enabled=False)
+        assert page.locator("#target-0 img").is_visible()
+        assert not page.locator("#target-0 figure.drawn").is_visible()
+
+
+def sized(n_targets, n_groups):
+    """A document of that size whose first two groups interact on every target."""
+    names = [f"group {number}" for number in range(n_groups)]
+    found = [entry(names, (0, 1), -3.0, kind="redundant")]
+    found += [entry(names, (group,), 0.1 + 0.01 * group) for group in range(n_groups)]
+    return study(names, [result(f"asked {number}", found) for number in range(n_targets)])
+
+
+class TestSizesInBrowser:
+    """From the smallest study to the largest the page opens quietly and its graphs are drawn."""
+
+    @pytest.mark.parametrize(("n_targets", "n_groups"), [(1, 2), (3, 500), (1000, 2)])
+    def test_it_opens_and_draws(self, browser, tmp_path, n_targets, n_groups):
+        path = tmp_path / "report.html"
+        write_report(path, sized(n_targets, n_groups))
+        page, asked, said = opened(browser, path)
+        if n_targets > MOST_WHOLE:
+            assert page.locator("details.target").count() == min(n_targets, MOST_TARGETS)
+            page.locator("details.target > summary").nth(3).click()
+        else:
+            page.locator("section.target").first.scroll_into_view_if_needed()
+        page.locator("figure.graph svg .mark.set").first.wait_for()
+        assert page.locator("h1").count() == 1
+        assert (asked, said) == ([], [])
+        assert path.stat().st_size < 3_000_000
+
+    def test_a_link_to_a_packed_target_opens_it(self, browser, tmp_path):
+        write_report(tmp_path / "report.html", sized(MOST_WHOLE + 1, 4))
+        page, _, _ = opened(browser, tmp_path / "report.html")
+        page.locator("#answers ol a").nth(2).click()
+        page.locator("details.target[open] figure.graph svg").wait_for()
+        assert page.locator("details.target[open]").count() == 1

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -52,13 +50,12 @@ class TestWhatIfs:
 
     def test_data_of_a_script_are_numbers_alone(self):
         game = FourierExpansion.from_mapping(2, {(): 1.0, (0, 1): -1 / 3})
-        text = script_data(dict(enumerate(what_ifs(game, all_masks(2), NOTHING, NOTHING))))
-        assert json.loads(text)["0"] == {
+        (kept,) = what_ifs(game, all_masks(2), NOTHING, NOTHING)
+        assert script_data(kept) == {
             "terms": [[], [0, 1]],
             "coefficients": [1.0, -0.333333333],
             "half": None,
         }
-        assert "<" not in text
 
 
 class TestConformalHalfWidth:

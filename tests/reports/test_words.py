@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spex_data.reports import belief, read_results, summary
-from spex_data.reports.words import overall, verification
+from spex_data.reports.words import believed, overall, verification
 
 NAMES = ("salt", "pepper", "sugar")
 
@@ -135,5 +135,36 @@ class TestVerification:
         assert verification(target(effects).targets[0]) == "retrained: 1 confirmed, 1 refuted"
 
     def test_the_whole_study_in_a_sentence(self):
-        assert overall(target([])) == "1 of 1 target can be believed."
+        assert overall(target([effect((0, 1), 2.0)])) == "1 of 1 target can be believed."
+        assert overall(target([])).startswith("No interaction was found on any target. 1 of 1 target")
         assert "Nothing was held out" in overall(target([], r2=None))
+
+
+class TestRefuted:
+    """What retraining refuted is neither told as found nor believed."""
+
+    def test_a_target_whose_interactions_were_all_refuted_is_not_believed_whatever_r2_says(self, demo):
+        demo["targets"][0]["interactions"][0]["verified"] = "refuted"
+        judged = believed(read_results(demo).targets[0])
+        assert (judged.level, judged.word) == ("no", "did not hold up")
+
+    def test_one_that_held_up_leaves_it_to_r2(self, demo):
+        first = demo["targets"][0]["interactions"]
+        first[0]["verified"] = "refuted"
+        first.append({**first[0], "members": [2, 3], "verified": "confirmed"})
+        assert believed(read_results(demo).targets[0]).level == "yes"
+
+    def test_a_target_whose_interactions_were_refuted_says_that(self, demo):
+        demo["targets"][0]["interactions"][0]["verified"] = "refuted"
+        said = summary(read_results(demo).targets[0])
+        assert said == (
+            "What was found did not hold up: lurn-manual + lurn-forum (-8.10) was refuted by retraining."
+        )
+
+    def test_one_refuted_beside_others_is_counted(self, demo):
+        effects = demo["targets"][1]["interactions"]
+        effects.append(
+            {**effects[0], "members": [0, 1], "groups": ["lurn-manual", "lurn-forum"], "value": -2.9}
+        )
+        effects[-1]["verified"] = "refuted"
+        assert summary(read_results(demo).targets[1]).endswith("; one other was refuted by retraining.")

@@ -1,40 +1,24 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
-from benchmarks.servers import mlflow_server
-from tests.conftest import wait_for
+from benchmarks.servers import mlflow_server, prefect_server
 from tests.flows.conftest import COMMAND, write_study
 
 pytestmark = pytest.mark.services
 
 
 @pytest.fixture
-def server_on_postgres(postgres, environment, tmp_path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/api"
-    env = {**environment, "PREFECT_API_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://{postgres}/prefect"}
-    command = [Path(sys.executable).parent / "prefect", "server", "start", "--port", str(port)]
-    log = (tmp_path / "server.log").open("w")
-    server = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        wait_for(f"{url}/health", server)
+def server_on_postgres(postgres, tmp_path) -> Iterator[str]:
+    database = f"postgresql+asyncpg://{postgres}/prefect"
+    with prefect_server(tmp_path, PREFECT_API_DATABASE_CONNECTION_URL=database) as url:
         yield url
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-        log.close()
 
 
 class TestPostgres:

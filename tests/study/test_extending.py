@@ -28,6 +28,13 @@ class TestExtended:
         alpha = parse_study(study(masks={"budget": {"alpha": 4}}))
         assert extended(alpha, 16, budget=256) == alpha
 
+    def test_a_number_of_masks_takes_the_place_of_a_goal(self):
+        until = parse_study(study(masks={"budget": 60, "first": 20, "until": {"r2": 0.9}}))
+        new = extended(until, 16, budget=40, measured=30)
+        assert (new.masks.budget, new.masks.until, new.masks.first) == (40, None, None)
+        with pytest.raises(ConfigError, match="the run has 30 training masks"):
+            extended(until, 16, budget=25, measured=30)
+
     @pytest.mark.parametrize(
         ("asked", "says"),
         [

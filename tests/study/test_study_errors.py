@@ -225,6 +225,32 @@ class TestConflicts:
                 {"masks": {"scheme": "spex", "p": 0.8}},
                 "masks.p: is 0.8, and in coded masks half of the groups are present; write 0.5",
             ),
+            (
+                {"masks": {"until": {"r2": 0.9}}},
+                "masks.budget: is missing, and masks.until needs a number of masks to stop at in any case",
+            ),
+            (
+                {"masks": {"budget": 99, "until": {}}},
+                "masks.until: names no goal; write {r2: 0.9}, or {ci_width: 1.5}",
+            ),
+            (
+                {"masks": {"budget": 99, "until": {"r2": 0.9, "ci_width": 1}}},
+                "masks.until: names two goals; write {r2: 0.9}, or",
+            ),
+            ({"masks": {"budget": 99, "until": {"r2": 1.5}}}, "masks.until.r2: is 1.5; write a number betw"),
+            (
+                {"masks": {"budget": 999, "scheme": "spex", "until": {"r2": 0.9}}},
+                "masks.scheme: is spex, whose masks are of use only all together",
+            ),
+            ({"masks": {"first": 64}}, "masks.first: is 64, and there are no rounds; remove it, or write"),
+            (
+                {"masks": {"budget": 50, "first": 64, "scheme": "adaptive"}},
+                "masks.first: is 64, and masks.budget is 50",
+            ),
+            (
+                {"masks": {"inherit": "x.parquet", "scheme": "adaptive"}},
+                "masks.inherit: is given, and inherited masks are a part of one sample",
+            ),
         ],
     )
     def test_a_conflict_names_one_key_and_the_way_out(self, changes, message):

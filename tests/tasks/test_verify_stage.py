@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from prefect.logging import disable_run_logger
 
+import tasks.verify
 from spex_data.reports import read_document
 from spex_data.study import parse_study
 from spex_data.values import read_value_table
@@ -20,7 +21,7 @@ from tasks.recover import collect
 from tasks.run_folder import RunFolder
 from tasks.spans import spans
 from tasks.tracking import TrackedRun
-from tasks.verify import judge_verification, plan_verification, retrain
+from tasks.verify import judge_verification, plan_verification
 from tests.flows.conftest import study
 
 PAIR = (0, 1)
@@ -49,10 +50,23 @@ def claiming(recovery, predicted):
     return replace(recovery, interactions=document)
 
 
+def one_failed(stored):
+    """What the store holds, but that the first fine-tune of verification failed."""
+
+    def look_up(folder, plan):
+        known, values, causes = stored(folder, plan)
+        values[0] = np.nan
+        return known, values, ["the loss became nan", *causes[1:]]
+
+    return look_up
+
+
 class TestStage:
     """Corners are retrained by the same road, into the same store, and the verdicts reach every file."""
 
-    def test_a_claim_is_retrained_once_and_its_verdict_is_in_the_documents(self, run_copy):
+    def test_a_claim_is_retrained_once_and_verdicts_and_failures_are_in_the_documents(
+        self, run_copy, monkeypatch
+    ):
         directory, tracked = str(run_copy.directory), TrackedRun()
         recovery = claiming(
             recover_from(run_copy.directory, method="linear", max_order=2, top=20), predicted=50.0
@@ -61,8 +75,8 @@ class TestStage:
             planned = plan_verification.fn(directory, recovery, tracked)
             assert planned.note is None
             assert planned.total <= 26
-            for chunk in planned.chunks:
-                retrain.fn(directory, chunk, tracked)
+            for span in spans(planned.chunks):
+                measure.fn(directory, span)
             again = plan_verification.fn(directory, recovery, tracked)
             verified = judge_verification.fn(directory, recovery, again, tracked)
         assert (again.done, again.chunks) == (planned.total, ())
@@ -78,3 +92,10 @@ class TestStage:
         rows = [row for row, role in enumerate(table.roles) if role.startswith("verify")]
         assert len(rows) == planned.total
         assert not np.isnan(table.values[rows]).any()
+        assert (document["failed"], document["cause"]) == (0, None)
+        monkeypatch.setattr(tasks.verify, "_stored", one_failed(tasks.verify._stored))
+        with disable_run_logger():
+            told = judge_verification.fn(directory, recovery, again, tracked).interactions["verification"]
+        assert (told["failed"], told["cause"]) == (1, "the loss became nan")
+        (claim,) = [one for one in read_document(run_copy.verification)["tests"] if one["role"] == "claim"]
+        assert claim["backgrounds"] == 3

@@ -24,6 +24,8 @@ _RATE_SPREAD, _RATE_FREEDOM = 0.5, 2.0
 """Log rates are Student's about their centre: most are held together, and a few may stand out."""
 _LEVEL_SPREAD, _NOISE_SPREAD = 1.0, 0.7
 """Deviations of log levels and log noise, which are normal: noise that may vanish follows every accident."""
+_KNOWN_SPREAD = 2.0
+"""Of the log variance of what else is known."""
 _REACH = 8.0
 """Log scales stay this near to the prior's centre."""
 
@@ -37,23 +39,31 @@ class Evidence:
         values: float64[m], of about unit variance.
         order: Largest set with a coefficient.
         noise_shape: float64[m], each row's noise variance in units of the common one.
+        known: float64[m, m], inner products of what else is known of the masks, whose linear functions are a
+            part of the values with a variance of its own; None if nothing is.
+        known_centre: Centre of the prior of the log of that variance.
     """
 
     factors: NDArray[np.float64]
     values: NDArray[np.float64]
     order: int
     noise_shape: NDArray[np.float64]
+    known: NDArray[np.float64] | None = None
+    known_centre: float = 0.0
 
     @cached_property
     def centre(self) -> NDArray[np.float64]:
         """The prior's centre: log rates, log levels, log noise; float64[n_groups + order + 1].
+
+        With something else known, the log of its variance comes last.
 
         Levels are such that the sets of each size share what SHARES gives them, however many they are.
         """
         n = self.factors.shape[1]
         rate = min(_RATE, _TOGETHER / n)
         levels = [SHARES[k - 1] / (comb(n, k) * rate**k) for k in range(1, self.order + 1)]
-        return np.log(np.concatenate([np.full(n, rate), levels, [_NOISE]]))
+        centre = np.log(np.concatenate([np.full(n, rate), levels, [_NOISE]]))
+        return centre if self.known is None else np.append(centre, self.known_centre)
 
     def maximise(self, start: NDArray[np.float64], iterations: int) -> NDArray[np.float64]:
         """Log scales of the largest posterior density near `start`."""
@@ -71,12 +81,14 @@ class Evidence:
         """Minus the log posterior density of the scales, up to a constant, and its gradient.
 
         Args:
-            logs: float64[n_groups + order + 1], log rates, log levels, log noise.
+            logs: As `centre`.
         """
-        scales, noise = unpacked(logs, self.order)
+        scales, noise = unpacked(logs if self.known is None else logs[:-1], self.order)
         parts = symmetric_polynomials(self.factors, self.factors, scales.rates, self.order)
         covariance = weighted_sum(scales.levels, parts[1:]) + CONSTANT
         covariance[np.diag_indices(len(covariance))] += noise * self.noise_shape
+        if self.known is not None:
+            covariance += np.exp(logs[-1]) * self.known
         factor, failed = lapack.dpotrf(covariance, lower=1)
         if failed:
             return 1e10, np.zeros_like(logs)
@@ -90,6 +102,7 @@ class Evidence:
                 rate_slopes(outer, self.factors, scales, parts) * scales.rates,
                 [level * float(np.vdot(outer, part)) for level, part in zip(scales.levels, parts[1:])],
                 [noise * float(np.diag(outer) @ self.noise_shape)],
+                [] if self.known is None else [np.exp(logs[-1]) * float(np.vdot(outer, self.known))],
             ]
         )
         price, push = self._prior(logs - self.centre)
@@ -99,7 +112,9 @@ class Evidence:
         """Minus the log prior density of log scales so far from their centre, and its gradient."""
         n = self.factors.shape[1]
         rates, others = offset[:n] / _RATE_SPREAD, offset[n:]
-        spread = np.array([_LEVEL_SPREAD] * self.order + [_NOISE_SPREAD])
+        spread = np.array(
+            [_LEVEL_SPREAD] * self.order + [_NOISE_SPREAD] + [_KNOWN_SPREAD] * (len(others) - self.order - 1)
+        )
         nu = _RATE_FREEDOM
         price = 0.5 * (nu + 1) * np.log1p(rates**2 / nu).sum() + 0.5 * ((others / spread) ** 2).sum()
         push = np.concatenate([(nu + 1) * rates / (nu + rates**2) / _RATE_SPREAD, others / spread**2])

@@ -19,6 +19,9 @@ from spex_data.decoding.uncertainty.selective import truncated_quantiles
 from spex_data.masks import MaskDistribution
 from spex_data.spectra import FourierExpansion, Term
 
+_LEAST_DRAWS = 4
+"""Draws from the law that something can be estimated from."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -42,6 +45,8 @@ def cross_fits(
     values: NDArray[np.float64],
     noise: NDArray[np.float64] | None,
     folds: Sequence[FoldFits | None],
+    *,
+    lawful: NDArray[np.bool_] | None = None,
 ) -> list[CrossFit | None]:
     """What intervals are made from, for each target.
 
@@ -51,6 +56,8 @@ def cross_fits(
         values: float64[m, t].
         noise: float64[m, t], noise variance of these values, if known.
         folds: Fits without each fold, one for each target.
+        lawful: bool[m], which masks are draws from the distribution; None for all. The fits may be made with
+            any masks, but what they miss is estimated from draws alone.
 
     Returns:
         None for targets whose fits were not kept; for all, if the masks do not look like drawn from the
@@ -58,13 +65,18 @@ def cross_fits(
     """
     if all(each is None for each in folds):
         return [None] * len(folds)
-    drawn = sample(masks, distribution)
+    rows = np.ones(len(masks), dtype=np.bool_) if lawful is None else lawful
+    if rows.sum() < _LEAST_DRAWS:
+        return [None] * len(folds)
+    drawn = sample(masks[rows], distribution)
     if not follows(drawn):
         return [None] * len(folds)
     return [
         None
         if each is None
-        else cross_fit(drawn, values[:, target], each, None if noise is None else noise[:, target])
+        else cross_fit(
+            drawn, values[rows, target], each.of_rows(rows), None if noise is None else noise[rows, target]
+        )
         for target, each in enumerate(folds)
     ]
 

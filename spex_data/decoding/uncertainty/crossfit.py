@@ -42,6 +42,14 @@ class FoldFits:
             predicted[mine] = expansion.evaluate(masks[mine])
         return predicted
 
+    def of_rows(self, rows: NDArray[np.bool_]) -> FoldFits:
+        """The same fits, for some of the rows they were made of.
+
+        Args:
+            rows: bool[m].
+        """
+        return replace(self, fold_of=self.fold_of[rows])
+
     def rescaled(self, mean: float, scale: float) -> FoldFits:
         """The fits of scale * values + mean."""
         return replace(self, expansions=tuple(_rescaled(each, mean, scale) for each in self.expansions))

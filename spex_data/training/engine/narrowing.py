@@ -8,7 +8,7 @@ positions alone, by spoiling the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -145,7 +145,8 @@ def spoilable_layers(
     """Names of the last block's linear layers of which the logits need the scored positions alone.
 
     With one layer's outputs at the other positions no numbers, the scored logits must still be numbers:
-    whatever takes part in them, with a weight of zero even, spoils them.
+    whatever takes part in them, with a weight of zero even, spoils them. With other numbers there they must
+    be the same: on some processors attention turns a query that is no number into zeros.
 
     Args:
         base: A model without adapters.
@@ -203,6 +204,25 @@ def narrowed(
 def _may_be_spoilt(
     base: BaseModel, module: nn.Module, inputs: dict[str, Any], scored: ScoredPositions
 ) -> bool:
+    no_numbers = _logits_with(base, module, inputs, scored, lambda output: torch.full_like(output, torch.nan))
+    if no_numbers is None or not bool(no_numbers.isfinite().all()):
+        return False
+    plain = _logits_with(base, module, inputs, scored, lambda output: output)
+    others = _logits_with(base, module, inputs, scored, lambda output: 1 - 2 * output)
+    return plain is not None and others is not None and torch.equal(plain, others)
+
+
+def _logits_with(
+    base: BaseModel,
+    module: nn.Module,
+    inputs: dict[str, Any],
+    scored: ScoredPositions,
+    spoilt: Callable[[torch.Tensor], torch.Tensor],
+) -> torch.Tensor | None:
+    """The logits that are looked at, with a module's outputs changed at all but the scored positions.
+
+    None where it is not called once, on every position.
+    """
     shape, places = inputs["input_ids"].shape, scored.places
     assert places is not None
     calls: list[bool] = []
@@ -211,16 +231,17 @@ def _may_be_spoilt(
         calls.append(output.ndim == 3 and output.shape[:2] == shape)
         if not calls[-1]:
             return output
-        spoilt = torch.full_like(output, torch.nan).flatten(0, 1)
-        return spoilt.index_copy(0, places, scored.take(output)[:, 0]).view(output.shape)
+        changed = spoilt(output).flatten(0, 1)
+        return changed.index_copy(0, places, scored.take(output)[:, 0]).view(output.shape)
 
     hook = module.register_forward_hook(spoil)
     try:
         logits = base.model(**inputs).logits
     finally:
         hook.remove()
-    logits = scored.take(logits) if base.task == "causal-lm" else logits
-    return calls == [True] and bool(logits.isfinite().all())
+    if calls != [True]:
+        return None
+    return scored.take(logits) if base.task == "causal-lm" else logits
 
 
 def _is_positionwise(block: nn.Module, name: str, call: _Call, scored: ScoredPositions) -> bool:

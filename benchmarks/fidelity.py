@@ -1,0 +1,238 @@
+"""How many true fine-tunes it takes to predict others, with and without a gradient surrogate.
+
+    python benchmarks/fidelity.py [--worlds 1 2 3] [--rates 0.005 0.001] [--budgets 32 64 128 256] \\
+        [--methods auto auto+surrogate] [--keep DIR] [--json FILE] [--quick]
+
+On embedded worlds whose groups are cut into halves (32 groups, 8 questions), really fine-tuned. R2 and LDS
+(Spearman) are on held-out masks that nothing was decoded from, over what seed noise allows; `saved` is how
+many times fewer fine-tunes reach what the plain method reaches, with the surrogate's own processor time
+(gradients and simulation) counted as fine-tunes; `planted` is the share of the pairs that complement each
+other by construction among as many of the largest positive pairs. Intervals are over worlds. What was
+measured is kept in DIR and FILE, so that the same command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from fidelity_worlds import FidelityWorld, fidelity_world
+from rich.console import Console
+from rich.table import Table
+
+from spex_data.decoding import Simulated, decoder
+from spex_data.decoding.registry import CheckingDecoder
+from spex_data.decoding.surrogate_gp import SurrogateGp
+from spex_data.faithfulness import noise_ceiling, r2, spearman
+from spex_data.masks import MaskDistribution
+from spex_data.surrogate import ANCHORS, build_surrogate, spread_masks
+
+_ORDER = 3
+"""Largest set of every method: 32 groups have 41,000 sets of up to four."""
+_SIMULATED = 1000
+_LEAST_CEILING = 0.5
+"""Questions whose values are mostly noise are left out."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What a method made of a budget: the result, and what it cost besides, in fine-tunes."""
+
+    decoded: Any
+    extra: float
+
+
+Method = Callable[[FidelityWorld, int], Shot]
+"""A method is a function of a world and a number of true fine-tunes, the first so many of its masks."""
+
+
+def _law(world: FidelityWorld) -> MaskDistribution:
+    return MaskDistribution("bernoulli", world.masks.shape[1], 0.5)
+
+
+def _plain(name: str) -> Method:
+    def method(world: FidelityWorld, budget: int) -> Shot:
+        masks, values = world.masks[:budget], world.values[:budget]
+        return Shot(decoder(name, max_order=_ORDER).decode(masks, values, design=_law(world)), 0.0)
+
+    return method
+
+
+def _listening(make: Callable[[], Any]) -> Method:
+    def method(world: FidelityWorld, budget: int) -> Shot:
+        features, seconds = _simulated(world)
+        masks, values = world.masks[:budget], world.values[:budget]
+        decoded = make().decode(masks, values, design=_law(world), features=features)
+        return Shot(decoded, seconds / world.seconds)
+
+    return method
+
+
+METHODS: dict[str, Method] = {
+    "walsh-gp": _plain("walsh-gp"),
+    "surrogate-gp": _listening(lambda: CheckingDecoder("auto", SurrogateGp(max_order=_ORDER))),
+    "auto": _plain("auto"),
+    "auto+surrogate": _listening(lambda: decoder("auto", max_order=_ORDER)),
+}
+_PLAIN = {"surrogate-gp": "walsh-gp", "auto+surrogate": "auto"}
+_told: dict[str, tuple[Simulated, float]] = {}
+
+
+def _simulated(world: FidelityWorld) -> tuple[Simulated, float]:
+    """What a surrogate of 8 anchors among the first 32 masks says, and its processor seconds."""
+    if world.name not in _told:
+        function, bank = world.function, world.banks()[0]
+        started = time.process_time()
+        surrogate = build_surrogate(
+            function.base_model,
+            function.examples,
+            function.grouping,
+            function.targets,
+            function.recipe,
+            [bank.select(spread_masks(bank.masks, ANCHORS))],
+        )
+        masks = np.random.default_rng(7).random((_SIMULATED, function.n_groups)) < 0.5
+        told = Simulated(masks, surrogate.simulate(function.grouping, masks))
+        _told[world.name] = told, time.process_time() - started
+    return _told[world.name]
+
+
+def measure(world: FidelityWorld, name: str, budget: int) -> dict[str, Any]:
+    """One method at one budget on one world, means over questions."""
+    began = time.process_time()
+    shot = METHODS[name](world, budget)
+    seconds = time.process_time() - began
+    predicted, truth = shot.decoded.evaluate(world.heldout), world.replicates.mean(axis=0)
+    ceilings = [noise_ceiling(world.replicates[:, :, k].T).value or 0.0 for k in range(truth.shape[1])]
+    kept = [k for k, ceiling in enumerate(ceilings) if ceiling > _LEAST_CEILING]
+    scores = [r2(truth[:, k], predicted[:, k]) / ceilings[k] for k in kept]
+    ranks = [spearman(truth[:, k], predicted[:, k]) / np.sqrt(ceilings[k]) for k in kept]
+    return {
+        "r2": float(np.mean(scores)),
+        "median_r2": float(np.median(scores)),
+        "lds": float(np.mean(ranks)),
+        "planted": _recall(world, shot.decoded),
+        "extra": shot.extra,
+        "seconds": seconds,
+    }
+
+
+def _recall(world: FidelityWorld, decoded: Any) -> float | None:
+    shares = []
+    for pairs, fit in zip(world.planted, decoded.fits, strict=True):
+        if pairs:
+            n = world.masks.shape[1]
+            sizes = {
+                (i, j): 4 * float(np.squeeze(fit.expansion.coefficient((i, j))))
+                for i in range(n)
+                for j in range(i + 1, n)
+            }
+            largest = sorted(sizes, key=lambda pair: -sizes[pair])[: len(pairs)]
+            shares.append(len(set(largest) & set(pairs)) / len(pairs))
+    return float(np.mean(shares)) if shares else None
+
+
+def saved(curve: dict[int, float], budget: int, score: float, extra: float) -> float:
+    """How many times fewer fine-tunes: those at which a plain curve reaches a score, over those spent.
+
+    Between budgets the curve is straight in the log of the budget; beyond its end the end is taken, so that
+    the figure is then a lower bound.
+    """
+    sizes = sorted(curve)
+    best = np.maximum.accumulate([curve[size] for size in sizes])
+    needed = np.exp(np.interp(score, best, np.log(sizes)))
+    return float(needed / (budget + extra))
+
+
+def main() -> None:
+    """Measures what FILE does not hold yet, and prints the table."""
+    options = _arguments()
+    held: dict[str, Any] = json.loads(options.json.read_text()) if options.json.is_file() else {}
+    for rate in options.rates:
+        for seed in options.worlds:
+            wanted = [(name, budget) for name in options.methods for budget in options.budgets]
+            missing = [each for each in wanted if _key(seed, rate, *each) not in held]
+            if missing:
+                world = fidelity_world(seed, rate, max(options.budgets), options.keep)
+            for name, budget in missing:
+                key = _key(seed, rate, name, budget)
+                held[key] = measure(world, name, budget)
+                options.json.write_text(json.dumps(held, indent=1))
+                print(key, {k: v and round(v, 3) for k, v in held[key].items()}, flush=True)
+    _print(held, options)
+
+
+def _key(seed: int, rate: float, name: str, budget: int) -> str:
+    return f"{seed}/{rate}/{name}/{budget}"
+
+
+def _print(held: dict[str, Any], options: argparse.Namespace) -> None:
+    for rate in options.rates:
+        table = Table("method", "fine-tunes", "R2 / ceiling", "LDS / ceiling", "saved", "planted", "extra")
+        for name in options.methods:
+            for budget in options.budgets:
+                rows = [held.get(_key(seed, rate, name, budget)) for seed in options.worlds]
+                found = [row for row in rows if row]
+                cells = [_interval([row[k] for row in found]) for k in ("r2", "lds")]
+                table.add_row(name, str(budget), *cells, _saved(held, options, rate, name, budget),
+                              _interval([row["planted"] for row in found if row["planted"] is not None]),
+                              _interval([row["extra"] for row in found]))  # fmt: skip
+        Console().print(f"learning rate {rate}", table)
+
+
+def _saved(held: dict[str, Any], options: argparse.Namespace, rate: float, name: str, budget: int) -> str:
+    factors = []
+    if name not in _PLAIN:
+        return "-"
+    for seed in options.worlds:
+        mine = held.get(_key(seed, rate, name, budget))
+        plain = {b: held.get(_key(seed, rate, _PLAIN[name], b)) for b in options.budgets}
+        if mine and all(plain.values()):
+            curve = {b: row["r2"] for b, row in plain.items() if row}
+            factors.append(saved(curve, budget, mine["r2"], mine["extra"]))
+    return _interval(factors)
+
+
+def _interval(values: list[float]) -> str:
+    """The mean, and with several worlds its 90% interval by Student's t."""
+    from scipy.stats import t
+
+    if not values:
+        return "-"
+    mean = statistics.fmean(values)
+    if len(values) == 1:
+        return f"{mean:.2f}"
+    half = t.ppf(0.95, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
+    return f"{mean:.2f} ({mean - half:.2f} to {mean + half:.2f})"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--worlds", type=int, nargs="*", default=[1, 2, 3])
+    parser.add_argument("--rates", type=float, nargs="*", default=[0.005, 0.001])
+    parser.add_argument("--budgets", type=int, nargs="*", default=[32, 64, 128, 256])
+    parser.add_argument("--methods", nargs="*", default=["auto", "auto+surrogate"], choices=METHODS)
+    parser.add_argument("--keep", type=Path, default=Path("runs/fidelity"), metavar="DIR")
+    parser.add_argument("--json", type=Path, default=Path("runs/fidelity.json"), metavar="FILE")
+    parser.add_argument("--quick", action="store_true", help="one world, one rate, two budgets, single GPs")
+    options = parser.parse_args()
+    if options.quick:
+        options.worlds, options.rates, options.budgets = [1], [0.005], [32, 64]
+        options.methods = ["walsh-gp", "surrogate-gp"]
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    return options
+
+
+if __name__ == "__main__":
+    main()

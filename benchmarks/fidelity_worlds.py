@@ -1,0 +1,147 @@
+"""Worlds to fine-tune on: the demo's texts with every group cut in two, and what many masks really gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spex_data.embedded import demo_world, embedded_base_model
+from spex_data.evaluation import make_targets
+from spex_data.groups import by_column
+from spex_data.spectra import Term
+from spex_data.training import AdapterBank, LoraRecipe
+from spex_data.value_functions import SubsetTraining
+
+HELDOUT, HELDOUT_SEEDS = 32, 3
+_PASS, _SPAN = 8, 64
+_MORE = 4
+
+
+@dataclass(frozen=True)
+class FidelityWorld:
+    """A world, its value function, and what was measured.
+
+    Attributes:
+        name: By seed and learning rate.
+        function: Of the world.
+        masks, values: bool[m, n] and float64[m, t], one seed a mask.
+        heldout: bool[h, n].
+        replicates: float64[seeds, h, t].
+        planted: Of each target the sets of halves that act together by construction.
+        folder: Where its adapters are.
+        seconds: Processor time of a fine-tune.
+    """
+
+    name: str
+    function: SubsetTraining
+    masks: NDArray[np.bool_]
+    values: NDArray[np.float64]
+    heldout: NDArray[np.bool_]
+    replicates: NDArray[np.float64]
+    planted: list[list[Term]]
+    folder: Path
+    seconds: float
+
+    def banks(self) -> list[AdapterBank]:
+        """The adapters of the first masks."""
+        return [AdapterBank.load(path) for path in sorted(self.folder.glob(f"{self.name}-*.safetensors"))]
+
+
+def fidelity_world(seed: int, rate: float, n_masks: int, folder: Path) -> FidelityWorld:
+    """A world, measured where it was not before.
+
+    Every group of the demo is cut into two halves that say much the same, so that 32 groups act on 8
+    questions, many of them redundantly.
+
+    Args:
+        seed: Of the world and its base model.
+        rate: Learning rate.
+        n_masks: Masks measured; more of them begin with the same ones.
+        folder: Where values and adapters are kept.
+    """
+    import time
+
+    function = _function(seed, rate)
+    rng = np.random.default_rng(seed)
+    drawn = rng.random((HELDOUT + n_masks, function.n_groups)) < 0.5
+    heldout, masks = drawn[:HELDOUT], drawn[HELDOUT:]
+    name = f"world-{seed}-{rate}"
+    folder.mkdir(parents=True, exist_ok=True)
+    parts: list[NDArray[np.float64]] = []
+    seconds: list[float] = []
+    rows = [(masks, 1000)] + [(heldout, 100_000 * (1 + turn)) for turn in range(HELDOUT_SEEDS)]
+    for turn, (asked, first) in enumerate(rows):
+        for start in range(0, len(asked), _SPAN):
+            some = asked[start : start + _SPAN]
+            file = folder / f"{name}-{turn}-{start:03d}-{len(some)}.npz"
+            if not file.exists():
+                began = time.process_time()
+                found = function(some, first + start + np.arange(len(some)))
+                spent = (time.process_time() - began) / len(some)
+                if not turn and not start and found.bank is not None:
+                    found.bank.select(range(32)).save(folder / f"{name}-{start:03d}.safetensors")
+                np.savez(file, values=found.values, seconds=spent)
+            with np.load(file, allow_pickle=False) as held:
+                parts.append(held["values"])
+                seconds.append(float(held["seconds"]))
+    table = np.concatenate(parts)
+    return FidelityWorld(
+        name,
+        function,
+        masks,
+        table[:n_masks],
+        heldout,
+        table[n_masks:].reshape(HELDOUT_SEEDS, HELDOUT, -1),
+        _planted(seed, function),
+        folder,
+        float(np.median(seconds)),
+    )
+
+
+def _function(seed: int, rate: float) -> SubsetTraining:
+    world: Any = demo_world(seed)
+    base = embedded_base_model(seed)
+    whole = list(world.examples.columns["group"])
+    first: dict[str, int] = {}
+    halves = []
+    for row, label in enumerate(whole):
+        first.setdefault(label, row)
+        halves.append(label if label == "replay" else f"{label} / {whole[:row].count(label) % 2 + 1}")
+    grouping = by_column(world.examples.ids, tuple(halves), core=("replay",))
+    asked = [first[label] for label in list(first)[1 : 1 + 2 * _MORE : 2]]
+    more = make_targets(
+        "causal-lm",
+        [world.examples.inputs[row] for row in asked],
+        [world.examples.outputs[row] for row in asked],
+        names=[f"text {row}" for row in asked],
+    )
+    kept = world.targets.select([k for k, name in enumerate(world.targets.names) if name != "null"])
+    recipe = LoraRecipe(
+        rank=4,
+        alpha=8,
+        target_modules=("q_proj", "v_proj", "o_proj", "up_proj", "down_proj"),
+        epochs=6,
+        batch_size=16,
+        learning_rate=rate,
+    )
+    return SubsetTraining(base, world.examples, grouping, recipe, kept.joined(more), adapters_per_pass=_PASS)
+
+
+def _planted(seed: int, function: SubsetTraining) -> list[list[Term]]:
+    """Of each target the pairs of halves of groups that complement each other by construction."""
+    world = demo_world(seed)
+    grouping = function.grouping
+    owner = {grouping.example_ids[row]: group for group, rows in enumerate(grouping.members) for row in rows}
+    found: list[list[Term]] = [[] for _ in function.target_names]
+    for one in world.planted:
+        if one.target in function.target_names and one.ideal > 0:
+            column = function.target_names.index(one.target)
+            sides = [sorted({owner[identity] for identity in ids}) for ids in one.groups]
+            found[column] += (
+                [tuple(sorted((a, b))) for a in sides[0] for b in sides[1]] if len(sides) == 2 else []
+            )
+    return found

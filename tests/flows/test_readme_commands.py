@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import csv
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from tests.docs.test_commands import README_COMMANDS
+from tests.flows.conftest import write_study
+
+STANDS_FOR = {
+    "configs/banking77.yaml": "tiny.yaml",
+    "configs/demo.yaml": "tiny.yaml",
+    "runs/banking77": "runs/tiny",
+    "runs/demo": "runs/tiny",
+    "512": "20",
+}
+TRAINS = {"run", "plan", "verify", "extend"}
+STAYS = "ui"
+
+
+def quick(command: str) -> list[str]:
+    """A command of README as it is typed, with the smallest study in the place of its own."""
+    words = shlex.split(command)[1:]
+    if "tiny.yaml" in map(STANDS_FOR.get, words):
+        words = words[:2]  # its --set name files of the other study
+    return [STANDS_FOR.get(word, word) for word in words]
+
+
+@pytest.fixture
+def home(plain_run, tmp_path) -> Path:
+    """A folder with all that README's commands name: studies, runs, files of one's own."""
+    for name in ("tiny", "monday", "tuesday"):
+        shutil.copytree(plain_run, tmp_path / "runs" / name)
+    write_study(tmp_path / "tiny.yaml")
+    table = pyarrow.parquet.read_table(plain_run / "values.parquet")
+    pyarrow.csv.write_csv(table, tmp_path / "values.csv")
+    (tmp_path / "more.jsonl").write_text(
+        json.dumps({"prompt": "The Orrn restarts with", "completion": "amber"}) + "\n"
+    )
+    with (tmp_path / "train.csv").open("w", newline="") as file:
+        rows = [[f"question {number} of {topic}", topic] for topic in "abcd" for number in range(12)]
+        csv.writer(file).writerows([["text", "label"], *rows])
+    return tmp_path
+
+
+class TestReadmeCommands:
+    """What README says to type runs: on the smallest study in the place of the one that it names."""
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            pytest.param(command, marks=[pytest.mark.slow] if command.split()[1] in TRAINS else [])
+            for command in dict.fromkeys(README_COMMANDS)
+            if command.split()[1] != STAYS
+        ],
+    )
+    def test_it_exits_with_0_and_says_something(self, call, home, command):
+        assert home.is_dir()
+        code, out, err = call(*quick(command))
+        assert code == 0, err
+        assert out.strip()

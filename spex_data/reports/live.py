@@ -58,7 +58,11 @@ def graph_data(result: TargetResult) -> dict[str, Any] | None:
     members = {member for effect in sets for member in effect.members}
     beside = [effect for effect in result.mains if effect.members[0] not in members][:MOST_BESIDE]
     alone = [effect for effect in result.mains if effect.members[0] in members] + beside
-    return {"sets": [_set(effect) for effect in sets], "alone": [_set(effect) for effect in alone]}
+    exact = result.words.exact
+    return {
+        "sets": [_set(effect, exact) for effect in sets],
+        "alone": [_set(effect, exact) for effect in alone],
+    }
 
 
 def target_script(
@@ -85,7 +89,7 @@ def packed(html: str) -> str:
     return base64.b64encode(zlib.compress(html.encode("utf-8", "replace"), 9)).decode()
 
 
-def _set(effect: Effect) -> dict[str, Any]:
+def _set(effect: Effect, exact: bool) -> dict[str, Any]:
     low, high = effect.ci or (None, None)
     return {
         "members": list(effect.members),
@@ -94,7 +98,7 @@ def _set(effect: Effect) -> dict[str, Any]:
         "high": None if high is None else _short(high),
         "kind": kind_word(effect),
         "reported": effect.reported,
-        "verified": effect.verified,
+        "verified": None if exact else effect.verified,
     }
 
 

@@ -77,6 +77,8 @@ class TestPageInBrowser:
     def test_details_and_tables_are_reached_by_the_keyboard(self, browser, demo, tmp_path):
         write_report(tmp_path / "report.html", demo, group_texts=[["text"] * 9] * 16)
         page, _, _ = opened(browser, tmp_path / "report.html")
+        page.locator("#target-0 figure.graph").scroll_into_view_if_needed()
+        page.locator("#target-0 .mark").first.wait_for()
         reached = set()
         focused = "document.activeElement.getAttribute('class') || document.activeElement.tagName"
         for _ in range(60):
@@ -186,6 +188,7 @@ class TestGraphInBrowser:
         page, _, _ = opened(browser, tmp_path / "report.html")
         graph = page.locator("#target-0 figure.graph")
         graph.scroll_into_view_if_needed()
+        graph.locator(".mark").first.wait_for()
         assert graph.locator(".mark.set").count() == 1
         graph.locator("input").press("ArrowRight")
         assert graph.locator(".mark.set").count() == 2

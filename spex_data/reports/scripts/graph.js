@@ -81,7 +81,7 @@ function told(effect) {
   parts.push(effect.kind);
   if (effect.members.length > 1) {
     parts.push(effect.reported === false ? "not told from chance" : effect.reported ? "reported" : "not tested for chance");
-    parts.push(effect.verified === "not tested" ? "not retrained" : `retrained: ${effect.verified}`);
+    if (effect.verified) parts.push(effect.verified === "not tested" ? "not retrained" : `retrained: ${effect.verified}`);
   }
   return parts.join("; ");
 }

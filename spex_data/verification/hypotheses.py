@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, zip_longest
+from math import inf
 from typing import Literal, Protocol
 
 from spex_data.spectra import Term
@@ -70,6 +71,9 @@ class Hypothesis:
 def claimed(listed: Sequence[Sequence[Listed]], *, top: int) -> list[tuple[int, Listed]]:
     """What a decoder claims, the most important first: every target's first, then every target's second, ...
 
+    Within each of these rounds the surest comes first, by its size over the width of its interval: where
+    fine-tunes do not suffice for all, they go to what they can decide, whatever the order of the targets.
+
     A claim is one of the `top` largest interactions of 2 to 4 groups of its target that the decoder reports;
     where it tested nothing, one whose interval does not hold 0.
 
@@ -84,8 +88,8 @@ def claimed(listed: Sequence[Sequence[Listed]], *, top: int) -> list[tuple[int, 
     for target, each in enumerate(listed):
         together = sorted((one for one in each if _is_claim(one)), key=lambda one: -abs(one.value))
         chosen.append([(target, one) for one in together[:top]])
-    rounds = zip_longest(*chosen)
-    return [pair for one_round in rounds for pair in one_round if pair is not None]
+    rounds = ([pair for pair in one_round if pair is not None] for one_round in zip_longest(*chosen))
+    return [pair for one_round in rounds for pair in sorted(one_round, key=lambda pair: -_sureness(pair[1]))]
 
 
 def null_hypotheses(
@@ -122,6 +126,14 @@ def _is_claim(one: Listed) -> bool:
     if not 2 <= len(one.members) <= LARGEST or one.value == 0:
         return False
     return one.reported if one.reported is not None else not _holds_zero(one.ci)
+
+
+def _sureness(one: Listed) -> float:
+    """Size over the width of the interval, which has no unit; 0 where there is no interval."""
+    if one.ci is None:
+        return 0.0
+    width = one.ci[1] - one.ci[0]
+    return abs(one.value) / width if width > 0 else inf
 
 
 def _holds_zero(ci: tuple[float, float] | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from spex_data.study.keys import AT_LEAST_1, Positive, Real, Section, Whole, key
 
@@ -15,6 +15,11 @@ def default_method() -> str:
     from spex_data.decoding import DEFAULT
 
     return DEFAULT
+
+
+def _off(value: object) -> object:
+    """What other YAML tools make of the bare word off."""
+    return "off" if value is False else value
 
 
 class DecodingConfig(Section):
@@ -30,7 +35,7 @@ class DecodingConfig(Section):
         description="Share of the reported interactions that may be there by chance; null: none"
         " is singled out.",
     )
-    surrogate: Literal["auto", "off"] = key(
+    surrogate: Annotated[Literal["auto", "off"], BeforeValidator(_off)] = key(
         "off",
         accepts="auto or off",
         description="`auto`: gradients at a few of the adapters kept tell what other masks would give; the"

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prefect.logging import disable_run_logger
 
-from flows import verification
+from flows import measuring, verification
 from flows.stopping import Stopped
 from spex_data.reports import read_document
 from tasks.design import Chunk
@@ -73,15 +74,16 @@ class TestLimit:
     """`runner.max_hours` bounds verification too."""
 
     @pytest.fixture
-    def study(self, monkeypatch, plain_run):
+    def run_folder(self, monkeypatch, plain_run):
         """A study whose chunks of verification take no time."""
 
         def measured(_directory, span, _deadline):
             return SpanDone(rows=(), done=span.missing, failed=1, started=0.0, seconds=0.0)
 
         monkeypatch.setattr(verification, "verify", verification.verify.fn)
-        monkeypatch.setattr(verification, "measure", measured)
-        return RunFolder(plain_run).read_study()
+        monkeypatch.setattr(measuring, "measure", measured)
+        with disable_run_logger():
+            yield RunFolder(plain_run)
 
     CHUNKS = tuple(
         Chunk(
@@ -96,9 +98,13 @@ class TestLimit:
     )
     PLANNED = Planned(total=12, done=4, chunks=CHUNKS)
 
-    def test_a_limit_that_is_over_ends_it_between_chunks_and_says_how_far_it_is(self, study):
+    def test_a_limit_that_is_over_ends_it_between_chunks_and_says_how_far_it_is(self, run_folder):
         with pytest.raises(Stopped, match="8 of 12 fine-tunes of verification are measured"):
-            verification.retrained(study, "run", self.PLANNED, TrackedRun(), time.time() - 1)
+            self.retrained(run_folder, time.time() - 1)
 
-    def test_a_limit_far_away_ends_nothing_and_what_failed_is_counted(self, study):
-        assert verification.retrained(study, "run", self.PLANNED, TrackedRun(), time.time() + 3600) == 2
+    def test_a_limit_far_away_ends_nothing_and_what_failed_is_counted(self, run_folder):
+        assert self.retrained(run_folder, time.time() + 3600) == 2
+
+    def retrained(self, run_folder, deadline):
+        study, directory = run_folder.read_study(), str(run_folder.directory)
+        return verification.retrained(study, directory, self.PLANNED, TrackedRun(), deadline)

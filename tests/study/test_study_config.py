@@ -12,6 +12,7 @@ from spex_data.errors import SeveralErrors
 from spex_data.evaluation import OUTPUTS
 from spex_data.masks import MaskDistribution
 from spex_data.study import StudyConfig, config_differences, parse_study, study_keys
+from spex_data.study.procedure import DecodingConfig
 from spex_data.study.sections import Output
 from spex_data.training import LoraRecipe
 
@@ -208,3 +209,11 @@ class TestForm:
         config["groups"]["by"] = "shards"
         with pytest.raises(ValueError, match=r"groups\.k: is missing"):
             StudyConfig.model_validate(config)
+
+
+class TestOff:
+    """A bare `off` is the word, whatever YAML tool wrote it."""
+
+    @pytest.mark.parametrize("written", ["off", False])
+    def test_off_and_false_turn_the_surrogate_off(self, written):
+        assert DecodingConfig(surrogate=written).surrogate == "off"

@@ -20,7 +20,8 @@ from spex_data.errors import StoreError
 from spex_data.values import read_value_table, writer_lock
 from tasks.recover import recover
 from tasks.report import report
-from tasks.run_folder import RunFolder, require_one_text
+from tasks.run_folder import RunFolder
+from tasks.text_folders import require_one_text
 
 
 class DecodeParameters(BaseModel, frozen=True):

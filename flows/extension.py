@@ -14,7 +14,8 @@ from spex_data.errors import StoreError
 from spex_data.groups import Grouping
 from spex_data.study import StudyConfig, extended
 from tasks.masks_so_far import design_so_far
-from tasks.run_folder import RunFolder, require_one_text
+from tasks.run_folder import RunFolder
+from tasks.text_folders import require_one_text
 
 
 class ExtensionParameters(BaseModel, frozen=True):

@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 
 from spex_data.errors import RunnerError
-from tasks.tracking import MODE, write_pages_card
+from tasks.tracking import MODE
+from tasks.tracking_addresses import write_pages_card
 
 
 def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:

@@ -13,7 +13,8 @@ from spex_data.reports import interactions_table, planted_table, read_document, 
 from spex_data.reports.labels import inert
 from spex_data.reports.prune_words import prune_words
 from tasks.planted import planted_rows
-from tasks.run_folder import RunFolder, texts_of
+from tasks.run_folder import RunFolder
+from tasks.text_folders import texts_of
 
 if TYPE_CHECKING:
     from flows.attribution import AttributionResult

@@ -23,7 +23,8 @@ from spex_data.study import StudyConfig, parse_study
 from spex_data.values import write_whole
 from tasks.foreign import recover_from
 from tasks.provenance import run_differences
-from tasks.run_folder import RunFolder, require_one_text
+from tasks.run_folder import RunFolder
+from tasks.text_folders import require_one_text
 from tasks.tracking import TrackedRun, log_files, set_tags
 
 ROWS = 100

@@ -12,8 +12,9 @@ from spex_data.groups import Grouping
 from spex_data.reports import Recovery, read_document, recover_values, with_verdicts
 from spex_data.values import ValueTable, read_value_table
 from tasks.masks_so_far import design_so_far
-from tasks.run_folder import RunFolder, require_one_text
+from tasks.run_folder import RunFolder
 from tasks.simulated import simulated_values
+from tasks.text_folders import require_one_text
 
 MAX_ORDER = 3
 FDR = 0.1

@@ -18,7 +18,8 @@ from spex_data.study import StudyConfig, parse_study
 from spex_data.values import write_whole
 from tasks.inputs import use_threads
 from tasks.lens_inputs import TEXTS, explained_model, lens_inputs, rows_to_explain
-from tasks.run_folder import RunFolder, provenance, texts_of
+from tasks.run_folder import RunFolder, provenance
+from tasks.text_folders import texts_of
 from tasks.tracking import TrackedRun, log_curves, log_files
 
 

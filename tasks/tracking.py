@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -18,6 +17,7 @@ from pydantic import BaseModel
 from spex_data.errors import RunnerError
 from spex_data.study import StudyConfig
 from tasks.retries import patiently
+from tasks.tracking_addresses import tracking_page, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -47,12 +47,6 @@ class TrackedRun(BaseModel, frozen=True):
     run_id: str | None = None
     url: str | None = None
     lens: str = "data"
-
-
-def tracking_uri(study: StudyConfig, directory: Path) -> str:
-    """The study's URI, else MLFLOW_TRACKING_URI, else an SQLite file beside the runs."""
-    default = f"sqlite:///{directory.resolve().parent / 'mlflow.db'}"
-    return study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or default
 
 
 def start_run(study: StudyConfig, directory: Path, tags: Mapping[str, str]) -> TrackedRun:
@@ -88,28 +82,9 @@ def start_run(study: StudyConfig, directory: Path, tags: Mapping[str, str]) -> T
             where=f"tracking.uri = {uri}",
             instead="start the server, correct the URI, or write tracking.mlflow: false",
         ) from error
-    run_id, page = run.info.run_id, _page(study, directory, uri)
+    run_id, page = run.info.run_id, tracking_page(study, directory, uri)
     url = f"{page.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}?{MODE}" if page else None
     return TrackedRun(uri=uri, experiment_id=experiment_id, run_id=run_id, url=url, lens=study.lens)
-
-
-def write_pages_card(runs: Path, *, database: str, page: str) -> Path:
-    """Lets the runs of a folder know the page that shows their database, while this process lives."""
-    card = runs / ".pages.json"
-    card.write_text(json.dumps({"pid": os.getpid(), "database": database, "page": page}))
-    return card
-
-
-def _page(study: StudyConfig, directory: Path, uri: str) -> str | None:
-    """MLflow's page: as the study says, a server's own, or that of `spex-data ui` while it runs."""
-    if study.tracking.page or uri.startswith("http"):
-        return study.tracking.page or uri
-    try:
-        card = json.loads((directory.resolve().parent / ".pages.json").read_text())
-        os.kill(card["pid"], 0)
-        return str(card["page"]) if card["database"] == uri else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def end_run(run: TrackedRun, status: str) -> None:

@@ -32,7 +32,8 @@ def optimise(
     from spex_data.reports import as_json
     from tasks.hypothesis import only_target
     from tasks.optimise import optimum_words, sizes_asked
-    from tasks.run_folder import RunFolder, require_one_text
+    from tasks.run_folder import RunFolder
+    from tasks.text_folders import require_one_text
 
     folder = RunFolder(Path(run_dir))
     study = folder.read_study()

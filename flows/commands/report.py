@@ -21,7 +21,8 @@ def report(run_dir: str, json_wanted: bool) -> None:
     from tasks.foreign import recover_from
     from tasks.joined import joined_values, still_missing
     from tasks.pages import write_pages
-    from tasks.run_folder import RunFolder, texts_of
+    from tasks.run_folder import RunFolder
+    from tasks.text_folders import texts_of
 
     folder = RunFolder(Path(run_dir))
     study = folder.read_study()

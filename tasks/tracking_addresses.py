@@ -1,0 +1,34 @@
+"""Where MLflow is: the store that runs are logged to, and the page that shows them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from spex_data.study import StudyConfig
+
+
+def tracking_uri(study: StudyConfig, directory: Path) -> str:
+    """The study's URI, else MLFLOW_TRACKING_URI, else an SQLite file beside the runs."""
+    default = f"sqlite:///{directory.resolve().parent / 'mlflow.db'}"
+    return study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or default
+
+
+def write_pages_card(runs: Path, *, database: str, page: str) -> Path:
+    """Lets the runs of a folder know the page that shows their database, while this process lives."""
+    card = runs / ".pages.json"
+    card.write_text(json.dumps({"pid": os.getpid(), "database": database, "page": page}))
+    return card
+
+
+def tracking_page(study: StudyConfig, directory: Path, uri: str) -> str | None:
+    """MLflow's page: as the study says, a server's own, or that of `spex-data ui` while it runs."""
+    if study.tracking.page or uri.startswith("http"):
+        return study.tracking.page or uri
+    try:
+        card = json.loads((directory.resolve().parent / ".pages.json").read_text())
+        os.kill(card["pid"], 0)
+        return str(card["page"]) if card["database"] == uri else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -12,15 +12,15 @@ NOTABLE = 0.25
 """Share of a target's largest effect that an interaction needs to be named in the target's sentence."""
 MOST_PAIRS = 4
 NAME_CELLS = 40
-REFUTED = "refuted"
+CONFIRMED, REFUTED = "confirmed", "refuted"
 
 
 def summary(result: TargetResult, *, study_scale: float = 0.0) -> str:
     """What was found of a target, in a sentence.
 
-    It names interactions of at least a quarter of the target's largest effect whose interval, where there is
-    one, does not hold 0, that were told from chance where that was tested, and that
-    retraining did not refute.
+    It names interactions that retraining confirmed, and those of at least a quarter of the target's largest
+    effect whose interval, where there is one, does not hold 0, that were told from chance where that was
+    tested, and that retraining did not refute.
 
     Args:
         result: The target.
@@ -48,7 +48,12 @@ def _among(result: TargetResult) -> str:
 
 
 def is_notable(effect: Effect, result: TargetResult) -> bool:
-    """Whether a sentence may name it: of some size, its interval off 0, told from chance, and not refuted."""
+    """Whether a sentence may name it.
+
+    It was confirmed by retraining; or it is of some size, its interval off 0, told from chance, not refuted.
+    """
+    if effect.verified == CONFIRMED:
+        return True
     spans_zero = effect.ci is not None and effect.ci[0] <= 0 <= effect.ci[1]
     by_chance = effect.order > 1 and effect.reported is False
     return abs(effect.value) >= NOTABLE * result.scale > 0 and not (

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spex_data.spectra import FourierExpansion, Term
 
-MOST_TERMS, MOST_TERMS_A_PAGE = 12_000, 60_000
+MOST_TERMS, MOST_TERMS_A_PAGE = 12_000, 45_000
 """Terms of a target and of all targets that a page holds: about 1.3 MB of text at most."""
 LEAST_AGREEMENT = 0.99
 """A shortened expansion that agrees less with the whole one is not offered: it would mislead."""

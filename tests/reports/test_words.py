@@ -70,6 +70,15 @@ class TestBelief:
         assert levels == sorted(levels)
 
 
+class TestConfirmed:
+    """What retraining confirmed is told however small it is beside single groups; what it did not is not."""
+
+    @pytest.mark.parametrize(("verified", "told"), [("confirmed", True), ("uncertain", False)])
+    def test_a_small_interaction_is_named_only_if_it_was_confirmed(self, verified, told):
+        small = effect((0, 1), -0.5, kind="redundant", verified=verified)
+        assert ("salt and pepper" in sentence([effect((2,), 9.0), small])) is told
+
+
 class TestSummary:
     """A target's sentence names what stands out, and claims no more than was found."""
 

@@ -22,6 +22,7 @@ STANDS_FOR = {
 }
 TRAINS = {"run", "plan", "verify", "extend"}
 STAYS = "ui"
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def quick(command: str) -> list[str]:
@@ -38,6 +39,7 @@ def home(plain_run, tmp_path) -> Path:
     for name in ("tiny", "monday", "tuesday"):
         shutil.copytree(plain_run, tmp_path / "runs" / name)
     write_study(tmp_path / "tiny.yaml")
+    shutil.copytree(CONFIGS, tmp_path / "configs")
     table = pyarrow.parquet.read_table(plain_run / "values.parquet")
     pyarrow.csv.write_csv(table, tmp_path / "values.csv")
     (tmp_path / "more.jsonl").write_text(

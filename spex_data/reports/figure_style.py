@@ -86,6 +86,8 @@ def save_figure(figure: Figure, directory: str | Path, name: str) -> tuple[Path,
     """
     written = Path(directory) / f"{name}.png", Path(directory) / f"{name}.svg"
     write_whole(written[0], figure_bytes(figure, "png"))
+    # As it was laid out for the first: to work it out again takes as long as to draw it.
+    figure.set_layout_engine("none")
     write_whole(written[1], figure_bytes(figure, "svg"))
     return written
 

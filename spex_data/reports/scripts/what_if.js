@@ -1,4 +1,4 @@
-// What would a target's value be if only the ticked groups were trained on?
+// What would a target's value be if only the ticked groups were present?
 // f(m) = sum of F(S) (-1)^(number of groups of S that are present), the expansion's own terms.
 
 function predicted(data, present) {
@@ -16,7 +16,7 @@ function showWhatIf(box, data) {
   const range = data.half === null
     ? "interval unknown" : `${written(value - data.half)} to ${written(value + data.half)}`;
   output.dataset.value = String(value);
-  output.textContent = `${count} of ${present.length} groups: predicted ${written(value)} (${range})`;
+  output.textContent = `${count} of ${present.length} ${box.dataset.many}: predicted ${written(value)} (${range})`;
 }
 
 function startWhatIf(box, data) {

@@ -155,10 +155,22 @@ def _timed(spent: Spent) -> Iterator[None]:
     import flows.attribution as flow_module
     from spex_data.value_functions import SubsetTraining
     from spex_data.values import ValueStore
+    from tasks.design import design
+    from tasks.measure import measure
+    from tasks.prepare import prepare
+    from tasks.recover import collect, recover
+    from tasks.report import report
 
+    stages: dict[str, Any] = {
+        "prepare": prepare,
+        "design": design,
+        "collect": collect,
+        "recover": recover,
+        "report": report,
+        "measure": measure,
+    }
     with ExitStack() as stack:
-        for name in ("prepare", "design", "collect", "recover", "report", "measure"):
-            task = getattr(flow_module, name)
+        for name, task in stages.items():
             timed = spent.timed(name, task.fn, stage=name != "measure")
             stack.enter_context(mock.patch.object(task, "fn", timed))
         timed = spent.timed("fine-tune", flow_module.fine_tune_missing, stage=True)

@@ -2,6 +2,9 @@
 
     python benchmarks/report.py [--quick] [--json FILE]
 
+`with figures` draws, beside the page, the figures that a run has, PNG and SVG, and puts them into it: a graph
+and the held-out masks of up to 40 targets, and the heat map.
+
 Documents are made up: each target has all its main effects (64 at most), 20 interactions of two and three
 groups with intervals, 64 held-out masks, and an expansion of 2,000 terms. Opening is timed in Debian's
 Chromium without a window: until the page has loaded, and until a target's graph stands there (of a page of
@@ -23,12 +26,22 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from spex_data.reports import Heldout, render_report, what_ifs, write_table
+from spex_data.reports import (
+    Heldout,
+    effects_heatmap,
+    interaction_graph,
+    predicted_against_actual,
+    render_report,
+    save_figure,
+    what_ifs,
+    write_table,
+)
 from spex_data.spectra import FourierExpansion
 
 SIZES = ((1, 2), (1, 24), (12, 24), (24, 64), (200, 64), (1000, 64), (12, 500))
 QUICK = ((1, 2), (12, 24), (200, 64))
 ROUNDS = 3
+MOST_FIGURES = 40
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,7 @@ class Row:
     Attributes:
         targets, groups: The size.
         write_s: Processor seconds to compose the page, without figures.
+        figures_s: Processor seconds for figures and page; None for more than 40 targets.
         megabytes, table_megabytes: Of report.html and interactions.csv.
         open_s: Until loaded, median; None without Chromium.
         graph_s: From there until the first graph is drawn, median.
@@ -47,6 +61,7 @@ class Row:
     targets: int
     groups: int
     write_s: float
+    figures_s: float | None
     megabytes: float
     table_megabytes: float
     open_s: float | None
@@ -127,6 +142,7 @@ def measured(n_targets: int, n_groups: int, folder: Path) -> Row:
     began = time.process_time()
     text = render_report(document, **made)
     write_s = time.process_time() - began
+    figures_s = _with_figures(document, made, folder) if n_targets <= MOST_FIGURES else None
     page, table = folder / f"{n_targets}-{n_groups}.html", folder / f"{n_targets}-{n_groups}.csv"
     page.write_text(text, encoding="utf-8")
     write_table(table, document)
@@ -135,12 +151,33 @@ def measured(n_targets: int, n_groups: int, folder: Path) -> Row:
         n_targets,
         n_groups,
         round(write_s, 2),
+        None if figures_s is None else round(figures_s, 2),
         round(page.stat().st_size / 1e6, 2),
         round(table.stat().st_size / 1e6, 2),
         round(float(np.median([one[0] for one in opened])), 2) if opened else None,
         round(float(np.median([one[1] for one in opened])), 2) if opened else None,
         tuple(dict.fromkeys(said for one in opened for said in one[2])),
     )
+
+
+def _with_figures(document: dict[str, Any], made: dict[str, Any], folder: Path) -> float:
+    began = time.process_time()
+    figures: dict[str, dict[str, Path]] = {}
+    for target, heldout in zip(document["targets"], made["heldout"]):
+        drawn = {
+            "graph": interaction_graph(document, target["name"], unit=heldout.unit),
+            "heldout": predicted_against_actual(
+                heldout.actual, heldout.predicted, target=target["name"], unit=heldout.unit, r2=target["r2"]
+            ),
+        }
+        number = len(figures)
+        figures[target["name"]] = {
+            kind: save_figure(figure, folder / "figures", f"{number}-{kind}")[1]
+            for kind, figure in drawn.items()
+        }
+    save_figure(effects_heatmap(document, unit="log-odds"), folder / "figures", "effects")
+    render_report(document, figures=figures, **made)
+    return time.process_time() - began
 
 
 def _opened(path: Path) -> tuple[float, float, list[str]]:
@@ -180,14 +217,28 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for the figures")
     asked = parser.parse_args()
     table = Table(
-        "targets x groups", "write, CPU s", "page, MB", "table, MB", "open, s", "graph, s", "complaints"
+        "targets x groups",
+        "write, CPU s",
+        "with figures, CPU s",
+        "page, MB",
+        "table, MB",
+        "open, s",
+        "graph, s",
+        "complaints",
     )
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for n_targets, n_groups in QUICK if asked.quick else SIZES:
             row = measured(n_targets, n_groups, Path(folder))
             rows.append(row)
-            numbers = (row.write_s, row.megabytes, row.table_megabytes, row.open_s, row.graph_s)
+            numbers = (
+                row.write_s,
+                row.figures_s,
+                row.megabytes,
+                row.table_megabytes,
+                row.open_s,
+                row.graph_s,
+            )
             table.add_row(
                 f"{row.targets} x {row.groups}", *map(str, numbers), "; ".join(row.complaints) or "none"
             )

@@ -70,6 +70,19 @@ def blank_figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
+def framed_figure(
+    width: float, height: float, *, left: float, right: float, bottom: float, top: float
+) -> tuple[Figure, Axes]:
+    """A figure whose axes have margins that are known, in inches; call it inside `house_style`.
+
+    Nothing has to be drawn to find out how it is laid out, which takes as long as a file of it.
+    """
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    sides = left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height
+    return figure, figure.add_axes(sides)
+
+
 def save_figure(figure: Figure, directory: str | Path, name: str) -> tuple[Path, Path]:
     """Saves a figure as PNG and as SVG; the same figure gives the same bytes.
 
@@ -86,8 +99,9 @@ def save_figure(figure: Figure, directory: str | Path, name: str) -> tuple[Path,
     """
     written = Path(directory) / f"{name}.png", Path(directory) / f"{name}.svg"
     write_whole(written[0], figure_bytes(figure, "png"))
-    # As it was laid out for the first: to work it out again takes as long as to draw it.
-    figure.set_layout_engine("none")
+    if figure.get_layout_engine() is not None:
+        # As it was laid out for the first: to work it out again takes as long as to draw it.
+        figure.set_layout_engine("none")
     write_whole(written[1], figure_bytes(figure, "svg"))
     return written
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from spex_data.reports.effects_map import largest_rows, main_effects
-from spex_data.reports.figure_style import HELPS, INK, LINE, MUTED, blank_figure, house_style
+from spex_data.reports.figure_style import HELPS, INK, LINE, MUTED, blank_figure, framed_figure, house_style
 from spex_data.reports.labels import decimals, inert, share, shorten, signed
 from spex_data.reports.results import Results, read_results
 from spex_data.reports.words import unit_words
@@ -51,7 +51,7 @@ def predicted_against_actual(
     actual, predicted = np.asarray(actual, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
     known = np.isfinite(actual) & np.isfinite(predicted)
     with house_style():
-        figure, axes = blank_figure(4.6, 4.4)
+        figure, axes = framed_figure(4.7, 4.65, left=1.0, right=0.2, bottom=0.55, top=0.6)
         low, high = _range(np.concatenate([actual[known], predicted[known]]))
         ends = np.array([low, high])
         if seed_sd:
@@ -70,6 +70,7 @@ def predicted_against_actual(
             label=f"{int(known.sum())} held-out masks",
         )  # fmt: skip
         axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+        axes.locator_params(nbins=5)
         axes.set_xlabel(f"measured {measured} ({unit_words(unit)})")
         axes.set_ylabel(f"predicted ({unit_words(unit)})")
         judged = [f"R² {share(r2, minus=_MINUS)}"] if r2 is not None else []

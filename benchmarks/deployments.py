@@ -3,9 +3,9 @@
     python benchmarks/deployments.py [--json FILE]
 
 A Prefect server of its own (SQLite), the deployments of prefect.yaml in this checkout, and a process worker
-for each of the pools gpu and cpu. Then a schedule is added, every minute a small study, and its first run
-waited for; and train/train is run by hand, which starts decode/decode on the other pool. What each left in
-its run folder is looked at. Takes some 3 minutes.
+for each of the pools gpu and cpu. Then each nightly deployment (one a lens) gets one more schedule, every
+minute a small study, and its first run is waited for; and train/train is run by hand, which starts
+decode/decode on the other pool. What each left in its run folder is looked at. Takes some 5 minutes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,20 @@ from benchmarks.servers import BINARIES, prefect_server, quiet_environment
 
 ROOT = Path(__file__).parents[1]
 SMALL = ("masks.budget=18", "masks.heldout=4", "training.epochs=1", "decoding.method=linear")
+SCHEDULED = {
+    "attribution/nightly": ("configs/demo.yaml", SMALL, ("interactions.json", "report.html")),
+    "features/nightly-features": (
+        "configs/features.yaml",
+        ("training.epochs=1", "targets.rows=[0, 1]"),
+        ("texts.json", "texts/001/interactions.json", "report.html"),
+    ),
+    "components/nightly-components": (
+        "configs/components.yaml",
+        ("training.epochs=1", "masks.budget=40"),
+        ("prune.json", "interactions.json", "report.html"),
+    ),
+}
+"""By deployment: the study, what is changed in it, and what it leaves."""
 PATIENCE = 420.0
 
 
@@ -59,17 +73,11 @@ def _tried(home: Path, url: str) -> list[dict[str, Any]]:
     }
     rows = [_row("prefect deploy --all", started, ", ".join(sorted(deployments)))]
     with _worker("gpu", env, home), _worker("cpu", env, home):
-        nightly = deployments["attribution/nightly"]["id"]
-        every_minute = {"active": True, "schedule": {"interval": 60}}
-        every_minute["parameters"] = _parameters(home / "scheduled")
-        (made,) = _post(url, f"deployments/{nightly}/schedules", [every_minute])
+        rows += [_by_schedule(url, name, deployments[name]["id"], home) for name in SCHEDULED]
         started = time.perf_counter()
-        run = _ended(url, {"deployments": {"id": {"any_": [nightly]}}}, started)
-        _delete(url, f"deployments/{nightly}/schedules/{made['id']}")
-        told = _told(run, home / "scheduled", "interactions.json", "report.html")
-        rows.append(_row("attribution/nightly, by its schedule", started, told))
-        started = time.perf_counter()
-        by_hand = {"parameters": {**_parameters(home / "split"), "then": "decode/decode"}}
+        by_hand = {
+            "parameters": {**_parameters("configs/demo.yaml", SMALL, home / "split"), "then": "decode/decode"}
+        }
         _post(url, f"deployments/{deployments['train/train']['id']}/create_flow_run", by_hand)
         for name, file in (("train/train", "values.parquet"), ("decode/decode", "report.html")):
             run = _ended(url, {"deployments": {"id": {"any_": [deployments[name]["id"]]}}}, started)
@@ -80,8 +88,21 @@ def _tried(home: Path, url: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _parameters(out: Path) -> dict[str, Any]:
-    return {"parameters": {"config": "configs/demo.yaml", "overrides": list(SMALL), "out": str(out)}}
+def _by_schedule(url: str, name: str, deployment: str, home: Path) -> dict[str, Any]:
+    """Adds a schedule to a deployment, and waits for the first run that it starts."""
+    config, overrides, files = SCHEDULED[name]
+    folder = home / name.replace("/", "-")
+    every_minute = {"active": True, "schedule": {"interval": 60}}
+    every_minute["parameters"] = _parameters(config, overrides, folder)
+    (made,) = _post(url, f"deployments/{deployment}/schedules", [every_minute])
+    started = time.perf_counter()
+    run = _ended(url, {"deployments": {"id": {"any_": [deployment]}}}, started)
+    _delete(url, f"deployments/{deployment}/schedules/{made['id']}")
+    return _row(f"{name}, by its schedule", started, _told(run, folder, *files))
+
+
+def _parameters(config: str, overrides: Sequence[str], out: Path) -> dict[str, Any]:
+    return {"parameters": {"config": config, "overrides": list(overrides), "out": str(out)}}
 
 
 def _ended(url: str, which: dict[str, Any], started: float) -> dict[str, Any]:

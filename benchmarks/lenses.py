@@ -1,7 +1,7 @@
 """Words of Banking77 questions, hidden from a MiniLM fine-tuned on them: how well masks predict masks.
 
     python benchmarks/lenses.py --train banking77_train.csv --test banking77_test.csv [--quick] [--json FILE]
-        [--only features,coded,heads,memory]
+        [--only features,coded,heads,memory] [--rows 60] [--alpha 4]
 
 Words are hidden by the mask token; alpha n log2 n masks (alpha 4, p = .5) are decoded, and R2 is of 64 masks
 drawn apart. Masks a second stand beside a loop of padded batches of 64 texts.
@@ -46,6 +46,8 @@ def main() -> None:
     parser.add_argument("--test", required=True)
     parser.add_argument("--quick", action="store_true", help="2 questions, less training")
     parser.add_argument("--only", default="features,coded,heads,memory", help="parts, with commas between")
+    parser.add_argument("--rows", type=int, default=60, help="rows that heads are judged by, in each half")
+    parser.add_argument("--alpha", type=float, default=4.0, help="alpha n log2 n masks of heads")
     parser.add_argument("--json", metavar="FILE", type=Path)
     options = parser.parse_args()
     train, test = rows_of(options.train, 16), rows_of(options.test, 8)
@@ -62,7 +64,9 @@ def main() -> None:
         show_rows("Coded masks against uniform ones, R2 on 64 held-out masks", found["coded"])
     if "heads" in parts:
         sizes = {"rows": 12, "alpha": 1.0, "draws": 4} if options.quick else {}
-        found["heads"] = heads(base, test, **({"rows": 60, "alpha": 4.0, "draws": 32} | sizes))
+        found["heads"] = heads(
+            base, test, **({"rows": options.rows, "alpha": options.alpha, "draws": 32} | sizes)
+        )
         show_heads(found["heads"])
     if "memory" in parts:
         found["memory"] = memory(base, test.outputs[0])

@@ -11,6 +11,18 @@ from numpy.typing import NDArray
 from spex_data.masks import as_masks
 from spex_data.value_functions.protocol import Measured
 
+_CPU_TOKENS, _DEVICE_TOKENS = 512, 8192
+"""Tokens of a pass: few enough for a processor's cache, many enough to keep a GPU busy."""
+
+
+def pass_tokens(device: str) -> int:
+    """Tokens that a model reads at once where nobody says how many.
+
+    Args:
+        device: Where the model is, such as "cpu" or "cuda:0".
+    """
+    return _CPU_TOKENS if device == "cpu" else _DEVICE_TOKENS
+
 
 def exact_keys(fixed: str, rows: Iterable[str], targets: Sequence[str]) -> list[list[str]]:
     """Content keys of values that depend on no seed: hash(what all share, what a mask leaves, target).

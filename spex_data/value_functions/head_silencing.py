@@ -22,13 +22,15 @@ from spex_data.value_functions.component_sites import (
     find_component_sites,
     require_components,
 )
-from spex_data.value_functions.exact import exact_keys, in_parts
+from spex_data.value_functions.exact import exact_keys, in_parts, pass_tokens
 from spex_data.value_functions.protocol import Measured
 
 _MOST_LOGITS = 2**24
 """Logits of one pass."""
 _MOST_SCORES = 2**22
 """Scores of answers' tokens that are held at once."""
+_LEAST_TEXT = 0.9
+"""Share of a pass that is text and no padding, where there are masks enough."""
 _Read = tuple[tuple[int, ...], int, int]
 """Tokens, the first position that is scored, and how many are."""
 
@@ -50,6 +52,7 @@ class HeadSilencing:
         rescaled: Whether the remaining heads of a layer are multiplied by (its heads / remaining heads), as
             in dropout; for "zero" alone, since a mean keeps the scale by itself.
         tokens_per_pass: Tokens that the model reads at once, padding included; one sequence if it is longer.
+            None: what suits the device.
     """
 
     base_model: BaseModel
@@ -57,7 +60,7 @@ class HeadSilencing:
     targets: Targets
     ablation: Literal["zero", "mean"] = "zero"
     rescaled: bool = False
-    tokens_per_pass: int = 8192
+    tokens_per_pass: int | None = None
 
     @property
     def n_groups(self) -> int:
@@ -152,11 +155,15 @@ class HeadSilencing:
         """Sequences of like length that are read together, and the masks that they are read under at once."""
         order = sorted(self._reads, key=lambda read: -len(read[0]))
         outputs = len(self.base_model.labels) or int(self.base_model.model.config.vocab_size)
-        start = 0
+        start, tokens = 0, self.tokens_per_pass or pass_tokens(self.base_model.device)
         while start < len(order):
+            longest = len(order[start][0])
             scored = outputs * max(read[2] for read in order[start:])
-            most = max(1, min(self.tokens_per_pass // len(order[start][0]), _MOST_LOGITS // scored))
-            batch = order[start : start + most]
+            most = max(1, min(tokens // longest, _MOST_LOGITS // scored))
+            # Padding costs as much as text, so it is taken only where masks alone do not fill a pass.
+            alike = [read for read in order[start : start + most] if len(read[0]) > _LEAST_TEXT * longest]
+            few = len(alike) * longest * n_masks < tokens
+            batch = order[start : start + most] if few else alike
             yield batch, min(n_masks, max(1, most // len(batch)))
             start += len(batch)
 

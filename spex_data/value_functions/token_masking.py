@@ -15,7 +15,7 @@ from spex_data.errors import ModelError, TargetError
 from spex_data.evaluation import Queries, Targets, encode_targets, values_from_logits
 from spex_data.models import BaseModel
 from spex_data.training.encoding import context_length
-from spex_data.value_functions.exact import exact_keys, in_parts
+from spex_data.value_functions.exact import exact_keys, in_parts, pass_tokens
 from spex_data.value_functions.protocol import Measured
 from spex_data.value_functions.text_units import TextUnits
 
@@ -61,6 +61,7 @@ class TokenMasking:
         masking: How a unit is hidden.
         replacement: The token for "mask-token"; the tokenizer's own mask token where empty.
         tokens_per_pass: Tokens that the model reads at once, padding included; one sequence if it is longer.
+            None: what suits the device.
     """
 
     base_model: BaseModel
@@ -68,7 +69,7 @@ class TokenMasking:
     targets: Targets
     masking: Masking = "mask-token"
     replacement: str = ""
-    tokens_per_pass: int = 8192
+    tokens_per_pass: int | None = None
 
     @property
     def n_groups(self) -> int:
@@ -173,10 +174,10 @@ class TokenMasking:
     def _batches(self, rows: Sequence[_Row]) -> Iterator[list[int]]:
         """Rows of like length together, within the bounds of a pass."""
         order = sorted(range(len(rows)), key=lambda row: -len(rows[row].tokens))
-        start = 0
+        start, tokens = 0, self.tokens_per_pass or pass_tokens(self.base_model.device)
         while start < len(order):
             longest = len(rows[order[start]].tokens)
-            size = max(1, min(self.tokens_per_pass // longest, _MOST_ATTENTION // longest**2))
+            size = max(1, min(tokens // longest, _MOST_ATTENTION // longest**2))
             yield order[start : start + size]
             start += size
 

@@ -5,7 +5,6 @@ In block c the transform of values over the combinations of hash rows leaves in 
     U_c[d, j] = sum of F(k) (-1)^(k . (offset + d)) over the sets k with hash j,
 
 so a set alone in its bin shows its products with the delays as signs, up to one sign of all of them. Noise
-and
 and other sets in the bin turn signs over, first those where little is left of U: the likeliest patterns of
 wrong signs are tried in turn, and every pattern whose checks are those of a set makes that set a candidate.
 (Chase 1972, the second algorithm; sets that share a bin in one block rarely do in another: Kang et al.,
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 
 from spex_data.masks import CodedBlock, CodedDesign
 from spex_data.masks.bch import times_gf2
-from spex_data.spectra import Term
+from spex_data.spectra import Term, walsh_hadamard
 
 _WEAKEST, _MOST_WRONG = 14, 4
 """Signs that are doubted, the weakest of a bin, and how many of them at once."""
@@ -88,27 +87,6 @@ def coded_bins(design: CodedDesign, masks: NDArray[np.bool_]) -> CodedBins:
         keys = (each.tobytes() for each in packed.reshape(-1, packed.shape[2]))
         rows.append(np.array([places.get(key, -1) for key in keys], np.int64).reshape(packed.shape[:2]))
     return CodedBins(design, tuple(rows))
-
-
-def walsh_hadamard(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of values times (-1)^(j . l) over l, for every j.
-
-    Args:
-        values: float64[..., 2^b], by l.
-
-    Returns:
-        float64[..., 2^b], by j; bit i of j goes with bit i of l.
-    """
-    size = values.shape[-1]
-    found = values.reshape(-1, size)
-    width = 1
-    while width < size:
-        halves = found.reshape(-1, size // (2 * width), 2, width)
-        found = np.concatenate(
-            [halves[:, :, :1] + halves[:, :, 1:], halves[:, :, :1] - halves[:, :, 1:]], axis=2
-        ).reshape(-1, size)
-        width *= 2
-    return found.reshape(values.shape) / size
 
 
 def _syndromes(block: CodedBlock, spectrum: NDArray[np.float64], patterns: int) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ from spex_data.spectra.pair_kinds import PAIR_KINDS, Corners, PairKind, corner_m
 from spex_data.spectra.subset import best_subset, largest_terms
 from spex_data.spectra.superset_sums import MAX_TERMS, superset_matrix, superset_sums
 from spex_data.spectra.terms import Term, canonical, parity_matrix, products, renamed, unique_rows
+from spex_data.spectra.walsh import every_value, walsh_hadamard
 
 __all__ = [
     "MAX_TERMS",
@@ -20,6 +21,7 @@ __all__ = [
     "best_subset",
     "canonical",
     "corner_means",
+    "every_value",
     "largest_terms",
     "optimise",
     "pair_kind",
@@ -29,4 +31,5 @@ __all__ = [
     "superset_matrix",
     "superset_sums",
     "unique_rows",
+    "walsh_hadamard",
 ]

@@ -70,7 +70,7 @@ def optimise(
     """
     n = expansion.n_groups
     highest = n if most is None else most
-    _require_sizes(n, least, highest)
+    require_sizes(n, least, highest)
     terms, mu = _column(expansion, target, max_terms)
     gains = mu if maximise else -mu
     joint = [place for place, term in enumerate(terms) if len(term) > 1 and gains[place]]
@@ -121,7 +121,12 @@ def _solve(
     return solved
 
 
-def _require_sizes(n: int, least: int, most: int) -> None:
+def require_sizes(n: int, least: int, most: int) -> None:
+    """Refuses sizes that no subset of n groups has.
+
+    Raises:
+        DecodingError: Not 0 <= least <= most <= n.
+    """
     if not 0 <= least <= most <= n:
         raise DecodingError(
             f"asks for {least} to {most} of {n} groups",

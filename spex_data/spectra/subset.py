@@ -1,4 +1,4 @@
-"""The best subset of a large expansion: an integer programme over its largest terms, then swaps over all."""
+"""The best subset of a large expansion: all of them tried, or an integer programme and swaps."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.spectra.expansions import FourierExpansion
-from spex_data.spectra.optimise import Optimum, optimise
+from spex_data.spectra.optimise import Optimum, optimise, require_sizes
+from spex_data.spectra.walsh import every_value
 
+FEW_GROUPS = 20
+"""So many have a million subsets, which are all tried in a moment."""
 MOST_TERMS = 300
 """Largest terms that the integer programme is of."""
 SECONDS = 20.0
@@ -24,12 +27,13 @@ def best_subset(
     maximise: bool = True,
     seconds: float = SECONDS,
     max_terms: int = MOST_TERMS,
+    few_groups: int = FEW_GROUPS,
 ) -> Optimum:
     """A subset of allowed size at which an expansion is largest or smallest, as far as can be told in a time.
 
-    What predicts may be a blend of thousands of terms, whose programme no solver ends. So `optimise` gets the
-    largest of them, and from its answer single groups are added, removed or exchanged as long as the whole
-    expansion gains.
+    Of few groups every subset is tried. Of more, what predicts may be a blend of thousands of terms, whose
+    programme no solver ends. So `optimise` gets the largest of them, and from its answer single groups are
+    added, removed or exchanged as long as the whole expansion gains.
 
     Args:
         expansion: Of one target.
@@ -38,14 +42,17 @@ def best_subset(
         maximise: False for the smallest value.
         seconds: Time for the integer programme.
         max_terms: Terms of two groups or more that it is of.
+        few_groups: Groups up to which every subset is tried instead.
 
     Returns:
-        The optimum; `value` is that of the whole expansion, and `proven` says that all of its terms were in
-        the programme and the solver ended by itself.
+        The optimum; `value` is that of the whole expansion, and `proven` says that every subset was tried, or
+        that all of its terms were in the programme and the solver ended by itself.
 
     Raises:
         DecodingError: Sizes that no subset has.
     """
+    if expansion.n_groups <= few_groups:
+        return _best_of_all(expansion, 1.0 if maximise else -1.0, least, most)
     few = largest_terms(expansion, max_terms)
     found = optimise(few, maximise=maximise, least=least, most=most, seconds=seconds)
     sign = 1.0 if maximise else -1.0
@@ -78,6 +85,17 @@ def largest_terms(expansion: FourierExpansion, most: int = MOST_TERMS) -> Fourie
         tuple(expansion.terms[place] for place in kept),
         expansion.coefficients[kept],
     )
+
+
+def _best_of_all(expansion: FourierExpansion, sign: float, least: int, most: int) -> Optimum:
+    n = expansion.n_groups
+    require_sizes(n, least, most)
+    values = every_value(expansion)
+    sizes = np.bitwise_count(np.arange(2**n))
+    place = int(np.argmax(np.where((sizes >= least) & (sizes <= most), sign * values, -np.inf)))
+    mask = (place >> np.arange(n)) % 2 == 1
+    value = float(values[place])
+    return Optimum(tuple(np.flatnonzero(mask).tolist()), mask, value, value, True)
 
 
 def _improved(

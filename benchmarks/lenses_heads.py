@@ -17,7 +17,7 @@ from spex_data.masks import design_masks
 from spex_data.models import BaseModel
 from spex_data.value_functions import HeadSilencing, find_components
 from spex_data.value_functions.magnitudes import component_magnitudes
-from spex_data.value_functions.pruning import measured_candidates, pruning_candidates
+from spex_data.value_functions.pruning import best_measured, measured_candidates, pruning_candidates
 
 METHODS = ("linear", "lasso", "proxyspex", "auto")
 OUTPUTS = ("log-prob", "accuracy")
@@ -61,7 +61,7 @@ def heads(base: BaseModel, test: Examples, *, rows: int, alpha: float, draws: in
         },
         "whole": dict(zip(OUTPUTS, measured(judge, np.ones((1, n), dtype=np.bool_))[0].tolist())),
         "pruning": {
-            output: pruned(base, function, judge, found["proxyspex"][one].expansion, one, draws)
+            output: pruned(base, function, judge, found["auto"][one].expansion, one, draws)
             for one, output in enumerate(OUTPUTS)
         },
     }
@@ -70,7 +70,10 @@ def heads(base: BaseModel, test: Examples, *, rows: int, alpha: float, draws: in
 def pruned(
     base: BaseModel, function: HeadSilencing, judge: HeadSilencing, expansion, target: int, draws: int
 ) -> list[dict]:
-    """What is left on other rows with 9 to 63 heads, by every rule; the best random one on the rows known."""
+    """What is left on other rows with 9 to 63 heads, by every rule.
+
+    Of the expansion's subsets, and of the random ones, it is the one that was best on the rows known.
+    """
     n = function.n_groups
     sizes = [round(share * n) for share in (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)]
     chosen = pruning_candidates(
@@ -84,17 +87,21 @@ def pruned(
     judged = measured_candidates(judge, chosen, target)
     records = []
     for size in sizes:
-        mine = [place for place, one in enumerate(chosen) if one.kept == size]
-        by_rule = {chosen[place].rule: judged[place] for place in mine}
-        drawn = [place for place in mine if chosen[place].rule == "random"]
-        best = max(drawn, key=lambda place: first[place])
+        by_rule = {
+            rule: judged[best_measured(chosen, first, rule, size)]
+            for rule in ("expansion", "single effects", "magnitude", "random")
+        }
+        of_size = [place for place, one in enumerate(chosen) if one.kept == size]
+        drawn = [place for place in of_size if chosen[place].rule == "random"]
+        whole = next(p for p in of_size if chosen[p].rule == "expansion" and chosen[p].joint_terms is None)
         records.append(
             {
                 "kept": size,
                 "expansion": by_rule["expansion"],
+                "all its terms": judged[whole],
                 "single effects": by_rule["single effects"],
                 "magnitude": by_rule["magnitude"],
-                "best of random": judged[best],
+                "best of random": by_rule["random"],
                 "mean random": float(np.mean(judged[drawn])),
             }
         )

@@ -89,18 +89,24 @@ def first_target(recovery: Recovery) -> FourierExpansion:
 def _size_entry(
     size: int, candidates: list[Candidate], values: NDArray[np.float64], names: list[str]
 ) -> dict[str, Any]:
-    mine = [(one, float(value)) for one, value in zip(candidates, values, strict=True) if one.kept == size]
+    from spex_data.value_functions.pruning import best_measured
+
     entry: dict[str, Any] = {"kept": size}
     for rule in RULES:
-        one, value = next(pair for pair in mine if pair[0].rule == rule)
+        place = best_measured(candidates, values, rule, size)
+        one = candidates[place]
         entry[rule] = {
-            "value": value,
+            "value": float(values[place]),
             "predicted": one.predicted,
             "components": [names[place] for place in np.flatnonzero(one.mask)],
         }
         if rule == "expansion":
-            entry[rule]["proven"] = one.proven
-    drawn = [value for one, value in mine if one.rule == "random"]
+            entry[rule] |= {"proven": one.proven, "joint_terms": one.joint_terms}
+    drawn = [
+        float(value)
+        for one, value in zip(candidates, values, strict=True)
+        if (one.rule, one.kept) == ("random", size)
+    ]
     entry["random"] = {"mean": float(np.mean(drawn)), "best": max(drawn), "draws": len(drawn)}
     return entry
 

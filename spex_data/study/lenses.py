@@ -14,8 +14,8 @@ from spex_data.study.sections import UNREAD, DataConfig, GroupsConfig, ModelConf
 Lens = Literal["data", "features", "components"]
 UNITS: Literal["units"] = "units"
 """`groups.by` of the lenses whose groups are units of a text, or components of a model."""
-_CHUNK = 1024
-"""A mask of these lenses costs a forward pass or a few, not a fine-tune."""
+_CHUNKS = {"features": 1024, "components": 128}
+"""Masks of a chunk: of a text each costs one sequence, of components as many as there are rows."""
 
 
 def _distinct(numbers: tuple[int, ...] | None) -> tuple[int, ...] | None:
@@ -110,7 +110,7 @@ def lens_defaults(mapping: Mapping[str, Any]) -> dict[str, Any]:
         filled.setdefault("targets", {})
     for section, name, value in (
         ("verify", "enabled", False),
-        ("runner", "chunk", _CHUNK),
+        ("runner", "chunk", _CHUNKS[str(mapping["lens"])]),
         ("masks", "heldout_seeds", 1),
     ):
         written = mapping.get(section, {})

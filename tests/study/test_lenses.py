@@ -38,7 +38,7 @@ class TestDefaults:
         study = parse_study(mapping)
         assert not study.verify.enabled
         assert study.masks.heldout_seeds == 1
-        assert study.runner.chunk == 1024
+        assert study.runner.chunk == (1024 if study.lens == "features" else 128)
         assert study.groups.by == "units"
 
     def test_what_is_written_is_kept(self):

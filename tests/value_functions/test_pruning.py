@@ -7,7 +7,7 @@ from spex_data.spectra import FourierExpansion
 from spex_data.value_functions import Planted, find_components
 from spex_data.value_functions.component_sites import find_component_sites
 from spex_data.value_functions.magnitudes import component_magnitudes
-from spex_data.value_functions.pruning import measured_candidates, pruning_candidates
+from spex_data.value_functions.pruning import best_measured, measured_candidates, pruning_candidates
 from tests.strategies import all_masks
 from tests.training.tiny_models import tiny_model
 
@@ -26,6 +26,22 @@ class TestCandidates:
             assert found[0].rule == "expansion"
             assert found[0].predicted == pytest.approx(best)
             assert found[0].proven
+
+    def test_fewer_terms_are_trusted_in_turn_down_to_single_effects(self):
+        found = pruning_candidates(GAME, [2], draws=1, seed=0)
+        trusted = {one.joint_terms: one.mask.tolist() for one in found if one.rule == "expansion"}
+        assert list(trusted) == [None, 0]  # the game has three joint terms: 64 or 16 of them would be all
+        (single,) = [one.mask.tolist() for one in found if one.rule == "single effects"]
+        assert trusted[0] == single
+
+    def test_what_is_measured_decides_which_of_them_is_taken(self):
+        found = pruning_candidates(GAME, [1, 2], draws=1, seed=0)
+        mine = [place for place, one in enumerate(found) if (one.rule, one.kept) == ("expansion", 2)]
+        for best in mine:
+            values = np.full(len(found), 5.0)
+            values[mine] = 0.0
+            values[best] = 1.0
+            assert best_measured(found, values, "expansion", 2) == best
 
     def test_magnitude_and_single_effects_keep_the_largest(self):
         chosen = pruning_candidates(GAME, [2], draws=1, seed=0, magnitudes=np.arange(5.0))

@@ -56,7 +56,7 @@ def features(parameters: AttributionParameters) -> AttributionResult | State[Any
 def _texts(study: StudyConfig, directory: str, tracked: TrackedRun, *, update: bool) -> AttributionResult:
     deadline = deadline_of(study)
     tell(Progress("reading texts, loading the model"))
-    texts, results = read_texts(directory), []
+    texts, results = read_texts(directory, tracked), []
     if study.runner.approve:
         missing = plan_lens(study, RunFolder(Path(directory)))["missing"]
         asked = Design(n_masks=missing, n_heldout=0, total=missing, done=0, exhaustive=False, chunks=())

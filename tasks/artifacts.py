@@ -133,6 +133,8 @@ def interaction_rows(document: Mapping[str, Any]) -> list[dict[str, object]]:
         if effect.reported is not False and effect.value
     ]
     found.sort(key=lambda one: -abs(one[1].value))
+    # Values of the other lenses are exact: nothing is retrained there.
+    retrained = document.get("lens", "data") == "data"
     return [
         {
             "target": target.name,
@@ -140,7 +142,7 @@ def interaction_rows(document: Mapping[str, Any]) -> list[dict[str, object]]:
             "kind": effect.kind or f"order {effect.order}",
             "effect": f"{effect.value:+.2f}",
             "90% interval": "" if effect.ci is None else f"{effect.ci[0]:+.2f} to {effect.ci[1]:+.2f}",
-            "retrained": effect.verified,
+            **({"retrained": effect.verified} if retrained else {}),
             "R2 of the target": "" if target.r2 is None else f"{target.r2:.2f}",
         }
         for target, effect in found[:ROWS]

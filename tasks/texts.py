@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from prefect import task
+from prefect import get_run_logger, task
 from pydantic import BaseModel as Record
 
 from spex_data.errors import SeveralErrors, SpexDataError
@@ -16,11 +16,13 @@ from spex_data.reports.text_figure import text_figure
 from spex_data.reports.texts_page import TextEntry, write_texts_page
 from spex_data.study import StudyConfig, parse_study
 from spex_data.values import write_whole
+from tasks.artifacts import show_links, show_table
 from tasks.inputs import use_threads
 from tasks.lens_inputs import TEXTS, explained_model, lens_inputs, rows_to_explain
+from tasks.prepare import flat
 from tasks.run_folder import RunFolder, provenance
 from tasks.text_folders import texts_of
-from tasks.tracking import TrackedRun, log_curves, log_files
+from tasks.tracking import TrackedRun, log_curves, log_files, log_params
 
 
 class Text(Record, frozen=True):
@@ -48,11 +50,12 @@ class Text(Record, frozen=True):
     description="Read the rows to explain, fine-tune or load the model, and say at once what cannot be read.",
     tags=["train"],
 )
-def read_texts(directory: str) -> tuple[Text, ...]:
-    """Writes texts.json and a study.yaml for every text.
+def read_texts(directory: str, tracked: TrackedRun) -> tuple[Text, ...]:
+    """Writes texts.json, and says in MLflow what is run.
 
     Args:
         directory: The run folder of a study of the lens features without a text of its own.
+        tracked: The MLflow run.
 
     Raises:
         SeveralErrors: Every text that cannot be cut or read.
@@ -87,6 +90,8 @@ def read_texts(directory: str) -> tuple[Text, ...]:
             **provenance(),
         }
     )
+    log_params(tracked, flat(study.as_mapping()))
+    get_run_logger().info("%d texts, %s on %s", len(texts), study.model.source, base.device)
     return tuple(texts)
 
 
@@ -140,6 +145,34 @@ def report_texts(directory: str, tracked: TrackedRun) -> None:
         curves["heldout_r2.mean"] = [(0, sum(r2 for _, r2 in scores) / len(scores))]
     log_curves(tracked, curves)
     log_files(tracked, [folder.report, folder.texts, folder.figures, folder.manifest])
+    study = folder.read_study().name
+    show_table(study, "texts", text_rows(entries), description=f"Texts of study **{study}**")
+    show_links(study, str(folder.directory.resolve()), tracked.url, tracked.uri)
+    for entry in entries:
+        get_run_logger().info("%s: R2 %s on held-out masks", entry.name, _r2_words(entry))
+
+
+def text_rows(entries: Sequence[TextEntry]) -> list[dict[str, object]]:
+    """Rows of the table of texts: how well each is predicted, and what acts together most in it."""
+    rows: list[dict[str, object]] = []
+    for entry in entries:
+        found = [one for one in entry.result.interactions if one.order > 1 and one.reported is not False]
+        most = max(found, key=lambda one: abs(one.value), default=None)
+        rows.append(
+            {
+                "text": entry.text,
+                "answer": entry.answer,
+                "units": entry.n_units,
+                "R2": _r2_words(entry),
+                "acts together most": "" if most is None else " x ".join(most.groups),
+                "effect": "" if most is None else f"{most.value:+.2f}",
+            }
+        )
+    return rows
+
+
+def _r2_words(entry: TextEntry) -> str:
+    return "unknown" if entry.r2 is None else f"{entry.r2:.2f}"
 
 
 def write_texts(folder: RunFolder) -> list[TextEntry]:

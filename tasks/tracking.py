@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import chain, count
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -27,6 +28,7 @@ MODE = "workflowType=machine_learning"
 LARGEST_BATCH = 1_000
 LONGEST_CURVE = 1_000
 LONGEST_NAME = 200
+_NAME_WIDTH = 60
 _NOT_IN_A_NAME = re.compile(r"[^\w\-. :]", re.ASCII)
 _BOUNDS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "8", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 
@@ -75,7 +77,7 @@ def start_run(study: StudyConfig, directory: Path, tags: Mapping[str, str]) -> T
         else:
             experiment_id = experiment.experiment_id
         again = "" if tags.get("spex.execution", "1") == "1" else f" (execution {tags['spex.execution']})"
-        run = client.create_run(experiment_id, run_name=directory.resolve().name + again, tags=dict(tags))
+        run = client.create_run(experiment_id, run_name=_run_name(study, directory) + again, tags=dict(tags))
     except Exception as error:
         raise RunnerError(
             f"MLflow does not answer ({str(error).splitlines()[0][:160]})",
@@ -85,6 +87,12 @@ def start_run(study: StudyConfig, directory: Path, tags: Mapping[str, str]) -> T
     run_id, page = run.info.run_id, tracking_page(study, directory, uri)
     url = f"{page.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}?{MODE}" if page else None
     return TrackedRun(uri=uri, experiment_id=experiment_id, run_id=run_id, url=url, lens=study.lens)
+
+
+def _run_name(study: StudyConfig, directory: Path) -> str:
+    """The folder's name; of a text, with its first words."""
+    name, text = directory.resolve().name, study.features.text
+    return name if text is None else f"{name}: {shorten(text, _NAME_WIDTH, placeholder='…')}"
 
 
 def end_run(run: TrackedRun, status: str) -> None:

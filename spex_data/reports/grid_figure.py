@@ -116,7 +116,11 @@ def _cell(name: str) -> tuple[int, int]:
 
 
 def _edges(result: TargetResult) -> list[Effect]:
-    told = [one for one in result.interactions if one.reported is not False and one.order == 2]
+    told = [
+        one
+        for one in result.interactions
+        if one.reported is not False and not one.spans_zero and one.order == 2
+    ]
     return told[:MOST_EDGES]
 
 

@@ -48,6 +48,11 @@ class Effect:
     scale_dependent: bool | None = None
 
     @property
+    def spans_zero(self) -> bool:
+        """Whether its interval holds 0; False where it has none."""
+        return self.ci is not None and self.ci[0] <= 0 <= self.ci[1]
+
+    @property
     def order(self) -> int:
         """Number of groups."""
         return len(self.members)

@@ -54,10 +54,9 @@ def is_notable(effect: Effect, result: TargetResult) -> bool:
     """
     if effect.verified == CONFIRMED:
         return True
-    spans_zero = effect.ci is not None and effect.ci[0] <= 0 <= effect.ci[1]
     by_chance = effect.order > 1 and effect.reported is False
     return abs(effect.value) >= NOTABLE * result.scale > 0 and not (
-        spans_zero or by_chance or effect.verified == REFUTED
+        effect.spans_zero or by_chance or effect.verified == REFUTED
     )
 
 

@@ -111,7 +111,11 @@ def _measured(words: str, font: FontProperties) -> float:
 def _arcs(result: TargetResult, places: Sequence[Place]) -> list[Effect]:
     """The pairs that are drawn: the largest that were told from chance."""
     drawn = {number for _, _, _, number in places}
-    told = [one for one in result.interactions if one.reported is not False and one.order == 2]
+    told = [
+        one
+        for one in result.interactions
+        if one.reported is not False and not one.spans_zero and one.order == 2
+    ]
     return [one for one in told if set(one.members) <= drawn][:MOST_ARCS]
 
 

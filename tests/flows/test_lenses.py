@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from mlflow import MlflowClient
@@ -92,19 +93,33 @@ class TestFeatures:
         assert call("report", str(run))[0] == 0
         assert call("diff", str(run / "texts" / "000"), str(run / "texts" / "000"))[0] == 0
 
-    def test_mlflow_has_a_run_of_the_study_with_a_child_a_text(self, features_run):
+    def test_mlflow_has_a_run_of_the_study_with_a_child_a_text_and_prefect_a_table(
+        self, features_run, prefect_server
+    ):
         run, _ = features_run
         execution = json.loads((run / "manifest.json").read_text())["executions"][0]
         client = MlflowClient(execution["mlflow_uri"])
         whole = client.get_run(execution["mlflow_run_id"])
         assert whole.data.tags["spex.lens"] == "features"
+        assert whole.data.params["features.masking"] == "attention"
         assert len(client.get_metric_history(whole.info.run_id, "heldout_r2")) == 2
         child = json.loads((run / "texts" / "001" / "manifest.json").read_text())["executions"][0]
         text = client.get_run(child["mlflow_run_id"])
         assert text.data.tags["mlflow.parentRunId"] == whole.info.run_id
         assert text.info.experiment_id == whole.info.experiment_id
+        assert re.match(r"001: \w+ \w+", text.info.run_name)
         assert {"masks", "seconds_per_mask"} <= set(text.data.metrics)
         assert not [name for name in text.data.metrics if "fine_tune" in name]
+
+        body = {"artifacts": {"key": {"like_": "features-"}}, "limit": 50}
+        shown = {
+            one["key"]: one for one in httpx.post(f"{prefect_server}/artifacts/filter", json=body).json()
+        }
+        rows = json.loads(shown["features-texts"]["data"])
+        texts = json.loads((run / "texts.json").read_text())["texts"]
+        assert len(rows) == len(texts)
+        assert all(re.fullmatch(r"-?\d\.\d\d|unknown", row["R2"]) for row in rows)
+        assert "retrained" not in shown["features-001-interactions"]["data"]
 
     @pytest.mark.parametrize(
         "words",

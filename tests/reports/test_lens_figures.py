@@ -4,6 +4,7 @@ import io
 import re
 
 import pytest
+from matplotlib.patches import FancyArrowPatch
 
 from spex_data.errors import TargetError
 from spex_data.reports import interactions_table
@@ -81,6 +82,16 @@ class TestTextFigure:
         words = texts(text_figure(document("features", names), text, spans), tmp_path)
         assert "word0" in words
         assert any("the text goes on" in one for one in words)
+
+    @pytest.mark.parametrize(("interval", "drawn"), [([1.4, 1.6], True), ([-0.1, 1.6], False)])
+    def test_a_pair_is_joined_only_where_its_interval_excludes_zero(self, interval, drawn):
+        for lens, made in (("features", WORDS), ("components", PARTS)):
+            (target,) = made["targets"]
+            alone, pair = target["interactions"][:2], {**target["interactions"][2], "ci": interval}
+            changed = {**made, "targets": [{**target, "interactions": [*alone, pair]}]}
+            figure = text_figure(changed, TEXT, SPANS) if lens == "features" else component_grid(changed)
+            joined = [one for axes in figure.axes for one in axes.patches if isinstance(one, FancyArrowPatch)]
+            assert bool(joined) == drawn
 
     def test_an_unknown_target_is_refused(self):
         with pytest.raises(TargetError):

@@ -67,7 +67,7 @@ def function_of(base: BaseModel, text: str, label: str) -> TokenMasking:
     return TokenMasking(base, units, make_targets("classification", [text], [label]))
 
 
-def memory(base: BaseModel, label: str, *, masks: int = 256) -> list[dict]:
+def memory(base: BaseModel, label: str, *, masks: int = 64) -> list[dict]:
     """Peak resident MiB after measuring masks of longer and longer texts, and of 1,000 units.
 
     Texts go up to the model's context; 1,000 units are tokens of a causal model with a long context. The

@@ -156,7 +156,11 @@ def text_rows(entries: Sequence[TextEntry]) -> list[dict[str, object]]:
     """Rows of the table of texts: how well each is predicted, and what acts together most in it."""
     rows: list[dict[str, object]] = []
     for entry in entries:
-        found = [one for one in entry.result.interactions if one.order > 1 and one.reported is not False]
+        found = [
+            one
+            for one in entry.result.interactions
+            if one.order > 1 and one.reported is not False and not one.spans_zero
+        ]
         most = max(found, key=lambda one: abs(one.value), default=None)
         rows.append(
             {

@@ -1,6 +1,6 @@
 """kill -9 in the middle of studies of texts and of components, each resumed.
 
-    python benchmarks/lenses_kills.py [--quick] [--json FILE]
+    python benchmarks/lenses_kills.py [--quick] [--only features,components] [--json FILE]
 
 Two small studies of the demo (words of two questions; heads and MLP blocks), their model fine-tuned first.
 Each runs once undisturbed, and once for every kill: SIGKILL as soon as so many part files are stored, which
@@ -57,12 +57,13 @@ class Kill:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one kill a lens")
+    parser.add_argument("--only", default=",".join(STUDIES), help="lenses, with commas between")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     kills = []
     with servers() as place:
         print(ROW.format("lens", "share", "stored", "total", "reused", "outcome"))
-        for lens in STUDIES:
+        for lens in asked.only.split(","):
             whole = place.home / f"whole-{lens}"
             output = ended(place, lens, whole)
             for share in (0.5,) if asked.quick else (0.0, 0.4, 0.8):

@@ -23,7 +23,7 @@ from prefect.artifacts import (
 )
 
 from spex_data.masks.lenses import words_of
-from spex_data.reports import read_results
+from spex_data.reports import Effect, TargetResult, read_results
 
 ROWS = 100
 """Interactions in Prefect's table; interactions.json holds all that are reported."""
@@ -97,15 +97,31 @@ def show_table(study: str, what: str, rows: list[dict[str, Any]], *, description
         create_table_artifact(table=rows, key=artifact_key(study, what), description=description)
 
 
-def show_figure(study: str, path: Path) -> None:
+def show_figures(document: Mapping[str, Any], figures: Path) -> None:
+    """What acts together on the target of the largest interaction, and the heat map of all targets.
+
+    Args:
+        document: What interactions.json holds.
+        figures: Their folder.
+    """
+    study, many = str(document["study"]), words_of(document.get("lens", "data")).many
+    for number, target, _ in _reported(document)[:1]:
+        heldout = figures.glob("target-*-heldout.png")
+        for path in sorted({*figures.glob(f"target-{number:03d}-*.png")} - {*heldout}):
+            words = f"What acts together on **{target.name}**, the target of the largest interaction"
+            _show_picture(path, artifact_key(study, "figure"), words)
+    _show_picture(
+        figures / "effects.png", artifact_key(study, "effects"), f"Mean effects of single {many}, by target"
+    )
+
+
+def _show_picture(path: Path, key: str, description: str) -> None:
     """A figure, in the artifact itself: Prefect's page has no files."""
     if not path.is_file() or path.stat().st_size > _LARGEST_IMAGE:
         return
     url = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
     with _if_prefect_answers():
-        create_image_artifact(
-            url, key=artifact_key(study, "figure"), description="The largest effects on every target"
-        )
+        create_image_artifact(url, key=key, description=description)
 
 
 def show_links(study: str, directory: str, mlflow_url: str | None, mlflow_uri: str) -> None:
@@ -113,7 +129,10 @@ def show_links(study: str, directory: str, mlflow_url: str | None, mlflow_uri: s
     with _if_prefect_answers():
         if mlflow_url:
             create_link_artifact(
-                mlflow_url, key=artifact_key(study, "mlflow"), link_text="This run in MLflow"
+                mlflow_url,
+                key=artifact_key(study, "mlflow"),
+                link_text="This run in MLflow",
+                description="Its parameters, curves, scores and files",
             )
         lines = [f"Folder of the run: `{directory}` (report.html, interactions.json, values.parquet)"]
         if mlflow_uri and not mlflow_url:
@@ -126,25 +145,30 @@ def interaction_rows(document: Mapping[str, Any]) -> list[dict[str, object]]:
 
     Interactions that were tested and not told from chance are left out.
     """
-    found = [
-        (target, effect)
-        for target in read_results(document).targets
-        for effect in target.interactions
-        if effect.reported is not False and effect.value
-    ]
-    found.sort(key=lambda one: -abs(one[1].value))
+    # The page cuts a wide table off at its right: what matters most stands first.
     return [
         {
             "target": target.name,
             "groups": " x ".join(effect.groups),
-            "kind": effect.kind or f"order {effect.order}",
             "effect": f"{effect.value:+.2f}",
-            "90% interval": "" if effect.ci is None else f"{effect.ci[0]:+.2f} to {effect.ci[1]:+.2f}",
             "retrained": effect.verified,
+            "90% interval": "" if effect.ci is None else f"{effect.ci[0]:+.2f} to {effect.ci[1]:+.2f}",
+            "kind": effect.kind or f"order {effect.order}",
             "R2 of the target": "" if target.r2 is None else f"{target.r2:.2f}",
         }
-        for target, effect in found[:ROWS]
+        for _, target, effect in _reported(document)[:ROWS]
     ]
+
+
+def _reported(document: Mapping[str, Any]) -> list[tuple[int, TargetResult, Effect]]:
+    """(number of the target, target, interaction), largest effect first."""
+    found = [
+        (number, target, effect)
+        for number, target in enumerate(read_results(document).targets)
+        for effect in target.interactions
+        if effect.reported is not False and effect.value
+    ]
+    return sorted(found, key=lambda one: -abs(one[2].value))
 
 
 @contextmanager

@@ -46,7 +46,7 @@ class AttributionParameters(BaseModel, frozen=True):
     overrides: tuple[str, ...] = Field(
         default=(), title="Changes", description="Of single keys, such as training.epochs=4"
     )
-    out: str | None = Field(default=None, title="Run folder", description="runs/NAME where none is given")
+    out: str = Field(default="", title="Run folder", description="runs/NAME where none is given")
     update: bool = Field(
         default=False, title="The study changed", description="Go on with the values that are still valid"
     )

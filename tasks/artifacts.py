@@ -14,7 +14,6 @@ from uuid import UUID
 import httpx
 from prefect import get_run_logger
 from prefect.artifacts import (
-    create_image_artifact,
     create_link_artifact,
     create_markdown_artifact,
     create_progress_artifact,
@@ -24,12 +23,16 @@ from prefect.artifacts import (
 
 from spex_data.masks.lenses import words_of
 from spex_data.reports import Effect, TargetResult, read_results
+from spex_data.reports.labels import shorten
 
 ROWS = 100
 """Interactions in Prefect's table; interactions.json holds all that are reported."""
 SECONDS_BETWEEN = 2.0
 """Between two movements of the progress artifact."""
+MOST_PICTURES = 3
+"""Targets whose interactions are drawn there; report.html draws all."""
 _LARGEST_IMAGE = 400_000
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!<>|~])")
 _NOT_IN_A_KEY = re.compile(r"[^a-z0-9]+")
 
 Moved = Callable[[int, int], None]
@@ -98,30 +101,38 @@ def show_table(study: str, what: str, rows: list[dict[str, Any]], *, description
 
 
 def show_figures(document: Mapping[str, Any], figures: Path) -> None:
-    """What acts together on the target of the largest interaction, and the heat map of all targets.
+    """What acts together on the targets of the largest interactions, and the heat map of all targets.
+
+    In Markdown, which holds the pictures themselves: Prefect's page has no files, and under an image it
+    prints the whole of its address.
 
     Args:
         document: What interactions.json holds.
         figures: Their folder.
     """
-    study, many = str(document["study"]), words_of(document.get("lens", "data")).many
-    for number, target, _ in _reported(document)[:1]:
-        heldout = figures.glob("target-*-heldout.png")
-        for path in sorted({*figures.glob(f"target-{number:03d}-*.png")} - {*heldout}):
-            words = f"What acts together on **{target.name}**, the target of the largest interaction"
-            _show_picture(path, artifact_key(study, "figure"), words)
-    _show_picture(
-        figures / "effects.png", artifact_key(study, "effects"), f"Mean effects of single {many}, by target"
-    )
-
-
-def _show_picture(path: Path, key: str, description: str) -> None:
-    """A figure, in the artifact itself: Prefect's page has no files."""
-    if not path.is_file() or path.stat().st_size > _LARGEST_IMAGE:
-        return
-    url = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    many = words_of(document.get("lens", "data")).many
+    heldout = {*figures.glob("target-*-heldout.png")}
+    parts = []
+    for number in list(dict.fromkeys(number for number, _, _ in _reported(document)))[:MOST_PICTURES]:
+        name = _MARKDOWN.sub(r"\\\1", shorten(document["targets"][number]["name"], 80))
+        paths = sorted({*figures.glob(f"target-{number:03d}-*.png")} - heldout)
+        parts += [_picture(path, f"What acts together on {name}") for path in paths]
+    parts.append(_picture(figures / "effects.png", f"Mean effects of single {many}, by target"))
     with _if_prefect_answers():
-        create_image_artifact(url, key=key, description=description)
+        if any(parts):
+            create_markdown_artifact(
+                "\n\n".join(filter(None, parts)),
+                key=artifact_key(str(document["study"]), "figures"),
+                description="The largest interactions first",
+            )
+
+
+def _picture(path: Path, heading: str) -> str:
+    """A figure with its heading; nothing if it is not there or too large for a page."""
+    if not path.is_file() or path.stat().st_size > _LARGEST_IMAGE:
+        return ""
+    picture = base64.b64encode(path.read_bytes()).decode()
+    return f"### {heading}\n\n![{heading}](data:image/png;base64,{picture})"
 
 
 def show_links(study: str, directory: str, mlflow_url: str | None, mlflow_uri: str) -> None:

@@ -57,22 +57,31 @@ class TestShowFigures:
             (tmp_path / f"{name}.png").write_bytes(name.encode())
         seen = {}
 
-        def create(url, *, key, description):
-            seen[key] = (url, description)
+        def create(markdown, *, key, description):
+            seen[key] = [line for line in markdown.splitlines() if line.startswith("#")]
 
-        monkeypatch.setattr(artifacts, "create_image_artifact", create)
+        monkeypatch.setattr(artifacts, "create_markdown_artifact", create)
         return tmp_path, seen
 
-    def test_the_target_of_the_largest_interaction_is_drawn_beside_the_heat_map(self, shown):
+    def test_the_target_of_the_largest_interaction_is_drawn_first_and_the_heat_map_last(self, shown):
         figures, seen = shown
         show_figures(FOUND, figures)
-        assert list(seen) == ["my-study-figure", "my-study-effects"]
-        assert "question 1" in seen["my-study-figure"][1]
+        first, second, last = seen["my-study-figures"]
+        assert (first[-10:], second[-10:]) == ("question 1", "question 0")
+        assert last == "### Mean effects of single groups, by target"
 
     def test_where_nothing_was_found_there_is_the_heat_map_alone(self, shown):
         figures, seen = shown
         show_figures(document([effect(3.0, "a", "b", reported=False)]), figures)
-        assert list(seen) == ["my-study-effects"]
+        assert seen["my-study-figures"] == ["### Mean effects of single groups, by target"]
+
+    def test_a_targets_name_is_no_markdown(self, shown):
+        figures, seen = shown
+        hostile = document([effect(3.0, "a", "b")])
+        hostile["targets"][0]["name"] = "![x](y) <img>\n# *z*"
+        show_figures(hostile, figures)
+        assert seen["my-study-figures"][0].endswith(r"\!\[x\]\(y\) \<img\> \# \*z\*")
+        assert len(seen["my-study-figures"]) == 2
 
 
 class TestNames:

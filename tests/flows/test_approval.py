@@ -82,7 +82,7 @@ class TestApproval:
         assert {"spex-data", "asked", f"mlflow:{execution['mlflow_run_id']}"} <= set(run["tags"])
         body = {"artifacts": {"key": {"like_": "asked-"}}, "limit": 50}
         found = {one["key"]: one for one in httpx.post(f"{server}/artifacts/filter", json=body).json()}
-        assert {"asked-plan", "asked-progress", "asked-interactions", "asked-figure", "asked-files"} <= set(
+        assert {"asked-plan", "asked-progress", "asked-interactions", "asked-figures", "asked-files"} <= set(
             found
         )
         assert found["asked-progress"]["data"] == 100

@@ -36,6 +36,8 @@ _QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray's workers would give way to everything else, 28 to 1, and fine-tunes beside other work stand still.
+    "RAY_worker_niceness": "0",
     # Workers that load a model on a busy machine do not answer for longer than Dask's 30 s.
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "120s",
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "600s",

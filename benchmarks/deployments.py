@@ -29,7 +29,7 @@ from benchmarks.servers import BINARIES, prefect_server, quiet_environment
 
 ROOT = Path(__file__).parents[1]
 SMALL = ("masks.budget=18", "masks.heldout=4", "training.epochs=1", "decoding.method=linear")
-PATIENCE = 420.0
+PATIENCE = 900.0
 
 
 def main() -> None:

@@ -66,7 +66,7 @@ def _ray(study: StudyConfig, workers: int) -> TaskRunner[Any]:
         "log_to_driver": False,
         "object_store_memory": OBJECT_STORE_BYTES,
     }
-    # Without an address Ray would join a cluster that happens to run on this machine, and refuse our settings.
+    # Without an address Ray would join one that happens to run on this machine, and refuse our settings.
     return RayTaskRunner(address="local", init_kwargs=settings)
 
 

@@ -1,13 +1,14 @@
 """How many true fine-tunes it takes to predict others, with and without a gradient surrogate.
 
     python benchmarks/fidelity.py [--worlds 1 2 3] [--rates 0.005 0.001] [--budgets 32 64 128 256] \\
-        [--methods auto auto+surrogate] [--keep DIR] [--json FILE] [--quick]
+        [--methods auto auto+surrogate adaptive adaptive+surrogate] [--keep DIR] [--json FILE] [--quick]
 
 On embedded worlds whose groups are cut into halves (32 groups, 8 questions), really fine-tuned. R2 and LDS
 (Spearman) are on held-out masks that nothing was decoded from, over what seed noise allows; `saved` is how
 many times fewer fine-tunes reach what the plain method reaches, with the surrogate's own processor time
 (gradients and simulation) counted as fine-tunes; `planted` is the share of the pairs that complement each
-other by construction among as many of the largest positive pairs. Intervals are over worlds. What was
+other by construction among as many of the largest positive pairs. `adaptive` chooses half of the masks after the
+first 32, in rounds that double them, and fine-tunes its own. Intervals are over worlds. What was
 measured is kept in DIR and FILE, so that the same command goes on where it was stopped.
 """
 
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fidelity_adaptive import adaptive_masks
 from fidelity_worlds import FidelityWorld, fidelity_world
 from rich.console import Console
 from rich.table import Table
@@ -79,13 +81,32 @@ def _listening(make: Callable[[], Any]) -> Method:
     return method
 
 
+def _adaptive(surrogate: bool) -> Method:
+    def method(world: FidelityWorld, budget: int) -> Shot:
+        design, values = adaptive_masks(world, budget)
+        features, seconds = _simulated(world) if surrogate else (None, 0.0)
+        decoding = decoder("auto", max_order=_ORDER)
+        decoded = decoding.decode(design.training, values, design=design, features=features)
+        return Shot(decoded, seconds / world.seconds)
+
+    return method
+
+
 METHODS: dict[str, Method] = {
     "walsh-gp": _plain("walsh-gp"),
     "surrogate-gp": _listening(lambda: CheckingDecoder("auto", SurrogateGp(max_order=_ORDER))),
     "auto": _plain("auto"),
     "auto+surrogate": _listening(lambda: decoder("auto", max_order=_ORDER)),
+    "adaptive": _adaptive(surrogate=False),
+    "adaptive+surrogate": _adaptive(surrogate=True),
 }
-_PLAIN = {"surrogate-gp": "walsh-gp", "auto+surrogate": "auto"}
+_PLAIN = {
+    "surrogate-gp": "walsh-gp",
+    "auto+surrogate": "auto",
+    "adaptive": "auto",
+    "adaptive+surrogate": "auto",
+}
+_DEFAULT = ("auto", "auto+surrogate", "adaptive", "adaptive+surrogate")
 _told: dict[str, tuple[Simulated, float]] = {}
 
 
@@ -222,7 +243,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--worlds", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument("--rates", type=float, nargs="*", default=[0.005, 0.001])
     parser.add_argument("--budgets", type=int, nargs="*", default=[32, 64, 128, 256])
-    parser.add_argument("--methods", nargs="*", default=["auto", "auto+surrogate"], choices=METHODS)
+    parser.add_argument("--methods", nargs="*", default=_DEFAULT, choices=METHODS)
     parser.add_argument("--keep", type=Path, default=Path("runs/fidelity"), metavar="DIR")
     parser.add_argument("--json", type=Path, default=Path("runs/fidelity.json"), metavar="FILE")
     parser.add_argument("--quick", action="store_true", help="one world, one rate, two budgets, single GPs")

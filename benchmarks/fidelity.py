@@ -7,8 +7,8 @@ On embedded worlds whose groups are cut into halves (32 groups, 8 questions), re
 (Spearman) are on held-out masks that nothing was decoded from, over what seed noise allows; `saved` is how
 many times fewer fine-tunes reach what the plain method reaches, with the surrogate's own processor time
 (gradients and simulation) counted as fine-tunes; `planted` is the share of the pairs that complement each
-other by construction among as many of the largest positive pairs. `adaptive` chooses half of the masks after the
-first 32, in rounds that double them, and fine-tunes its own. Intervals are over worlds. What was
+other by construction among as many of the largest positive pairs. `adaptive` chooses half of the masks
+after the first 32, in rounds that double them, and fine-tunes its own. Intervals are over worlds. What was
 measured is kept in DIR and FILE, so that the same command goes on where it was stopped.
 """
 

@@ -11,7 +11,7 @@ configs/banking77.yaml (what became of its own claims is in its verification.jso
 what the run measured alone: nothing is fine-tuned.
 
 Every method pays for its own fine-tunes, each with a seed of its own. R2 and LDS are on masks never learnt
-from (LDS on masks that keep half of the groups), means over two seeds, beside the R2 that seed noise allows.
+from (LDS on masks that keep half of the groups), means over two seeds, each beside what seed noise allows.
 Recall is of sign and set among as many sets as were planted; precision of what a method reports; pairs is
 the share of a game's 10 largest pairs among the method's 10; harm is how often it would leave out the group
 that a target is better off without. Removal is measured: the fall of a target, in its own spread, without

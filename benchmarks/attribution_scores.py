@@ -12,7 +12,7 @@ from attribution_methods import Attribution
 from attribution_studies import Masks, Study, Values
 from numpy.typing import NDArray
 
-from spex_data.faithfulness import noise_ceiling, r2, spearman
+from spex_data.faithfulness import noise_ceiling, r2, rank_ceiling, spearman
 
 HELDOUT, HELDOUT_SEEDS, REMOVED, LARGEST_PAIRS = 32, 2, 4, 10
 _SUBSETS = 2048
@@ -29,6 +29,7 @@ class Tests:
         halves: Masks that keep half of the groups.
         halves_values: float64[m, seeds, t] of them.
         ceilings: Of each target the R2 that seed noise allows on `heldout`; None where unknown.
+        lds_ceilings: Of each target the rank correlation that it allows on `halves`.
         spread: Of each target the standard deviation over `heldout`, the unit of removal.
     """
 
@@ -37,6 +38,7 @@ class Tests:
     halves: Masks
     halves_values: Values
     ceilings: list[float | None]
+    lds_ceilings: list[float | None]
     spread: Values
 
 
@@ -60,7 +62,7 @@ def tests(study: Study, trained: Masks) -> Tests:
     n = study.n_groups
     if study.stored is not None:
         heldout, values = study.stored.heldout, study.stored.replicates
-        return Tests(heldout, values, heldout, values, _ceilings(values), values.mean(axis=1).std(axis=0))
+        return _tests(heldout, values, heldout, values)
     if study.exact is None:
         heldout, halves = _test_masks(n)
     else:
@@ -69,12 +71,20 @@ def tests(study: Study, trained: Masks) -> Tests:
         every = (rng.permutation(2**n)[:, None] >> np.arange(n) & 1).astype(np.bool_)
         unseen = np.array([mask for mask in every if mask.tobytes() not in seen])
         heldout, halves = unseen[:_SUBSETS], unseen[unseen.sum(axis=1) == n // 2]
-    values, halves_values = _replicates(study, heldout), _replicates(study, halves)
-    return Tests(heldout, values, halves, halves_values, _ceilings(values), values.mean(axis=1).std(axis=0))
+    return _tests(heldout, _replicates(study, heldout), halves, _replicates(study, halves))
 
 
-def _ceilings(values: Values) -> list[float | None]:
-    return [noise_ceiling(values[:, :, column]).value for column in range(values.shape[2])]
+def _tests(heldout: Masks, values: Values, halves: Masks, halves_values: Values) -> Tests:
+    targets = range(values.shape[2])
+    return Tests(
+        heldout,
+        values,
+        halves,
+        halves_values,
+        [noise_ceiling(values[:, :, target]).value for target in targets],
+        [rank_ceiling(halves_values[:, :, target]).value for target in targets],
+        values.mean(axis=1).std(axis=0),
+    )
 
 
 def scores(study: Study, found: Attribution, judged: Tests, *, removal: bool) -> dict[str, Any]:
@@ -88,6 +98,7 @@ def scores(study: Study, found: Attribution, judged: Tests, *, removal: bool) ->
         "ceiling": judged.ceilings,
         # a prediction without ranks says nothing
         "lds": [_floored(spearman(halves_means[:, k], halves[:, k]), -1.0) for k in range(n_targets)],
+        "lds_ceiling": judged.lds_ceilings,
         "removal": _removal_curves(study, found, judged.spread) if removal and not study.stored else None,
         **_recovery(study, found),
         "pairs": _pair_recall(study, found),

@@ -23,16 +23,17 @@ def scores_table(kind: str, rows: Rows) -> Table:
     studies = len({row["study"] for row in rows})
     over = "them" if studies > 1 else "its targets"
     table = Table(title=f"{kind}: {studies} studies, mean ± half of Student's 90% interval over {over}")
-    names = ("budget", "method", "R2", "ceiling", "LDS", "recall", "precision", "pairs", "harm", "CPU s")
-    for name in names:
+    names = ("budget", "method", "R2", "ceiling", "LDS", "ceiling", "recall", "precision", "pairs", "harm")
+    for name in (*names, "CPU s"):
         table.add_column(name, justify="left" if name == "method" else "right")
+    keys = ("r2", "ceiling", "lds", "lds_ceiling", "recall", "precision", "pairs", "harm", "seconds")
     for budget in sorted({row["budget"] for row in rows}):
         for method in dict.fromkeys(row["method"] for row in rows):
             mine = [row for row in rows if (row["budget"], row["method"]) == (budget, method)]
             if mine:
                 cells = [
                     shown([_mean(row[key]) for row in mine] if studies > 1 else _values(mine[0][key]))
-                    for key in ("r2", "ceiling", "lds", "recall", "precision", "pairs", "harm", "seconds")
+                    for key in keys
                 ]
                 table.add_row(str(budget), method, *cells)
     return table

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ SCHEDULED = {
     ),
 }
 """By deployment: the study, what is changed in it, and what it leaves."""
-PATIENCE = 420.0
+PATIENCE = 900.0
 
 
 def main() -> None:
@@ -156,14 +156,14 @@ def _delete(url: str, path: str) -> None:
 
 
 def _asked(method: str, url: str, **more: Any) -> httpx.Response:
-    """The answer; SQLite under load may be locked for a moment (503)."""
-    for pause in (1, 4, 16, None):
-        answer = httpx.request(method, url, timeout=60, **more)
-        if answer.status_code != 503 or pause is None:
-            break
+    """The answer; under load SQLite may be locked for a moment (503), or the server silent."""
+    for pause in (1, 4, 16):
+        with suppress(httpx.TransportError):
+            answer = httpx.request(method, url, timeout=60, **more)
+            if answer.status_code != 503:
+                return answer.raise_for_status()
         time.sleep(pause)
-    answer.raise_for_status()
-    return answer
+    return httpx.request(method, url, timeout=60, **more).raise_for_status()
 
 
 if __name__ == "__main__":

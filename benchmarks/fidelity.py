@@ -1,14 +1,17 @@
 """How many true fine-tunes it takes to predict others, with and without a gradient surrogate.
 
     python benchmarks/fidelity.py [--worlds 1 2 3] [--rates 0.005 0.001] [--budgets 32 64 128 256] \\
-        [--methods auto auto+surrogate] [--keep DIR] [--json FILE] [--quick]
+        [--methods auto auto+surrogate adaptive adaptive+surrogate] [--run DIR] \\
+        [--keep DIR] [--json FILE] [--quick]
 
 On embedded worlds whose groups are cut into halves (32 groups, 8 questions), really fine-tuned. R2 and LDS
 (Spearman) are on held-out masks that nothing was decoded from, over what seed noise allows; `saved` is how
 many times fewer fine-tunes reach what the plain method reaches, with the surrogate's own processor time
 (gradients and simulation) counted as fine-tunes; `planted` is the share of the pairs that complement each
-other by construction among as many of the largest positive pairs. Intervals are over worlds. What was
-measured is kept in DIR and FILE, so that the same command goes on where it was stopped.
+other by construction among as many of the largest positive pairs. `adaptive` chooses half of the masks
+after the first 32, in rounds that double them, and fine-tunes its own. Intervals are over worlds. --run: the
+same of a finished run of training.keep: all, from what it measured alone. What was measured is kept in DIR
+and FILE, so that the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -27,7 +30,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fidelity_worlds import FidelityWorld, fidelity_world
+from fidelity_adaptive import adaptive_masks
+from fidelity_worlds import FidelityWorld, fidelity_world, finished_world
 from rich.console import Console
 from rich.table import Table
 
@@ -36,7 +40,7 @@ from spex_data.decoding.registry import CheckingDecoder
 from spex_data.decoding.surrogate_gp import SurrogateGp
 from spex_data.faithfulness import noise_ceiling, r2, spearman
 from spex_data.masks import MaskDistribution
-from spex_data.surrogate import ANCHORS, build_surrogate, spread_masks
+from spex_data.surrogate import build_surrogate
 
 _ORDER = 3
 """Largest set of every method: 32 groups have 41,000 sets of up to four."""
@@ -79,20 +83,39 @@ def _listening(make: Callable[[], Any]) -> Method:
     return method
 
 
+def _adaptive(surrogate: bool) -> Method:
+    def method(world: FidelityWorld, budget: int) -> Shot:
+        design, values = adaptive_masks(world, budget)
+        features, seconds = _simulated(world) if surrogate else (None, 0.0)
+        decoding = decoder("auto", max_order=_ORDER)
+        decoded = decoding.decode(design.training, values, design=design, features=features)
+        return Shot(decoded, seconds / world.seconds)
+
+    return method
+
+
 METHODS: dict[str, Method] = {
     "walsh-gp": _plain("walsh-gp"),
     "surrogate-gp": _listening(lambda: CheckingDecoder("auto", SurrogateGp(max_order=_ORDER))),
     "auto": _plain("auto"),
     "auto+surrogate": _listening(lambda: decoder("auto", max_order=_ORDER)),
+    "adaptive": _adaptive(surrogate=False),
+    "adaptive+surrogate": _adaptive(surrogate=True),
 }
-_PLAIN = {"surrogate-gp": "walsh-gp", "auto+surrogate": "auto"}
+_PLAIN = {
+    "surrogate-gp": "walsh-gp",
+    "auto+surrogate": "auto",
+    "adaptive": "auto",
+    "adaptive+surrogate": "auto",
+}
+_DEFAULT = ("auto", "auto+surrogate", "adaptive", "adaptive+surrogate")
 _told: dict[str, tuple[Simulated, float]] = {}
 
 
 def _simulated(world: FidelityWorld) -> tuple[Simulated, float]:
     """What a surrogate of 8 anchors among the first 32 masks says, and its processor seconds."""
     if world.name not in _told:
-        function, bank = world.function, world.banks()[0]
+        function = world.function
         started = time.process_time()
         surrogate = build_surrogate(
             function.base_model,
@@ -100,7 +123,7 @@ def _simulated(world: FidelityWorld) -> tuple[Simulated, float]:
             function.grouping,
             function.targets,
             function.recipe,
-            [bank.select(spread_masks(bank.masks, ANCHORS))],
+            world.anchors(),
         )
         masks = np.random.default_rng(7).random((_SIMULATED, function.n_groups)) < 0.5
         told = Simulated(masks, surrogate.simulate(function.grouping, masks))
@@ -158,12 +181,17 @@ def saved(curve: dict[int, float], budget: int, score: float, extra: float) -> f
 def main() -> None:
     """Measures what FILE does not hold yet, and prints the table."""
     options = _arguments()
+    if options.run:
+        options.worlds, options.rates = [options.run.name], ["as run"]
+        options.methods = [name for name in options.methods if "adaptive" not in name]
     held: dict[str, Any] = json.loads(options.json.read_text()) if options.json.is_file() else {}
     for rate in options.rates:
         for seed in options.worlds:
             wanted = [(name, budget) for name in options.methods for budget in options.budgets]
             missing = [each for each in wanted if _key(seed, rate, *each) not in held]
-            if missing:
+            if missing and options.run:
+                world = finished_world(options.run)
+            elif missing:
                 world = fidelity_world(seed, rate, max(options.budgets), options.keep)
             for name, budget in missing:
                 key = _key(seed, rate, name, budget)
@@ -173,7 +201,7 @@ def main() -> None:
     _print(held, options)
 
 
-def _key(seed: int, rate: float, name: str, budget: int) -> str:
+def _key(seed: int | str, rate: float | str, name: str, budget: int) -> str:
     return f"{seed}/{rate}/{name}/{budget}"
 
 
@@ -191,7 +219,9 @@ def _print(held: dict[str, Any], options: argparse.Namespace) -> None:
         Console().print(f"learning rate {rate}", table)
 
 
-def _saved(held: dict[str, Any], options: argparse.Namespace, rate: float, name: str, budget: int) -> str:
+def _saved(
+    held: dict[str, Any], options: argparse.Namespace, rate: float | str, name: str, budget: int
+) -> str:
     factors = []
     if name not in _PLAIN:
         return "-"
@@ -222,7 +252,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--worlds", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument("--rates", type=float, nargs="*", default=[0.005, 0.001])
     parser.add_argument("--budgets", type=int, nargs="*", default=[32, 64, 128, 256])
-    parser.add_argument("--methods", nargs="*", default=["auto", "auto+surrogate"], choices=METHODS)
+    parser.add_argument("--methods", nargs="*", default=_DEFAULT, choices=METHODS)
+    parser.add_argument("--run", type=Path, metavar="DIR", help="a finished run that kept its adapters")
     parser.add_argument("--keep", type=Path, default=Path("runs/fidelity"), metavar="DIR")
     parser.add_argument("--json", type=Path, default=Path("runs/fidelity.json"), metavar="FILE")
     parser.add_argument("--quick", action="store_true", help="one world, one rate, two budgets, single GPs")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,17 @@ from spex_data.embedded import demo_world, embedded_base_model
 from spex_data.evaluation import make_targets
 from spex_data.groups import by_column
 from spex_data.spectra import Term
-from spex_data.training import AdapterBank, LoraRecipe
+from spex_data.surrogate import ANCHORS, spread_masks
+from spex_data.training import AdapterBank, LoraRecipe, bank_keys
 from spex_data.value_functions import SubsetTraining
+from spex_data.values import read_value_table
+from tasks.run_folder import RunFolder
+from tasks.value_function import value_function
 
 HELDOUT, HELDOUT_SEEDS = 32, 3
 _PASS, _SPAN = 8, 64
+_FIRST = 32
+"""Masks whose adapters a surrogate may stand on."""
 _MORE = 4
 
 
@@ -31,9 +39,10 @@ class FidelityWorld:
         masks, values: bool[m, n] and float64[m, t], one seed a mask.
         heldout: bool[h, n].
         replicates: float64[seeds, h, t].
-        planted: Of each target the sets of halves that act together by construction.
+        planted: Of each target the sets of halves that act together by construction; empty if nobody knows.
         folder: Where its adapters are.
         seconds: Processor time of a fine-tune.
+        anchors: Gives the adapters, of the first masks, that a surrogate stands on.
     """
 
     name: str
@@ -45,10 +54,7 @@ class FidelityWorld:
     planted: list[list[Term]]
     folder: Path
     seconds: float
-
-    def banks(self) -> list[AdapterBank]:
-        """The adapters of the first masks."""
-        return [AdapterBank.load(path) for path in sorted(self.folder.glob(f"{self.name}-*.safetensors"))]
+    anchors: Callable[[], list[AdapterBank]]
 
 
 def fidelity_world(seed: int, rate: float, n_masks: int, folder: Path) -> FidelityWorld:
@@ -63,8 +69,6 @@ def fidelity_world(seed: int, rate: float, n_masks: int, folder: Path) -> Fideli
         n_masks: Masks measured; more of them begin with the same ones.
         folder: Where values and adapters are kept.
     """
-    import time
-
     function = _function(seed, rate)
     rng = np.random.default_rng(seed)
     drawn = rng.random((HELDOUT + n_masks, function.n_groups)) < 0.5
@@ -83,7 +87,7 @@ def fidelity_world(seed: int, rate: float, n_masks: int, folder: Path) -> Fideli
                 found = function(some, first + start + np.arange(len(some)))
                 spent = (time.process_time() - began) / len(some)
                 if not turn and not start and found.bank is not None:
-                    found.bank.select(range(32)).save(folder / f"{name}-{start:03d}.safetensors")
+                    found.bank.select(range(_FIRST)).save(folder / f"{name}-{start:03d}.safetensors")
                 np.savez(file, values=found.values, seconds=spent)
             with np.load(file, allow_pickle=False) as held:
                 parts.append(held["values"])
@@ -99,7 +103,53 @@ def fidelity_world(seed: int, rate: float, n_masks: int, folder: Path) -> Fideli
         _planted(seed, function),
         folder,
         float(np.median(seconds)),
+        lambda: [_spread(AdapterBank.load(folder / f"{name}-000.safetensors"))],
     )
+
+
+def finished_world(folder: Path) -> FidelityWorld:
+    """What a finished run measured, such as that of configs/banking77.yaml with training.keep: all.
+
+    Nothing is fine-tuned but four masks, to know what a fine-tune costs.
+    """
+    run = RunFolder(folder)
+    table, function = read_value_table(run.values), value_function(run)
+    function = function.with_pass_size(run.adapters_per_pass())
+    roles = np.array(table.roles)
+    train = np.flatnonzero(roles == "train")
+    heldout, replicates = table.replicates("heldout")
+    began = time.process_time()
+    function(table.masks[train[:4]], table.seeds[train[:4]])
+    seconds = (time.process_time() - began) / 4
+    first = train[:_FIRST]
+
+    def anchors() -> list[AdapterBank]:
+        asked = dict.fromkeys(function.adapter_keys(table.masks[first], table.seeds[first]))
+        banks, rows = [], []
+        for path in sorted(run.adapters.glob("*.safetensors")):
+            bank = AdapterBank.load(path)
+            mine = [row for row, key in enumerate(bank_keys(path)) if key in asked]
+            banks += [bank] * len(mine)
+            rows += mine
+        masks = np.array([bank.masks[row] for bank, row in zip(banks, rows, strict=True)])
+        return [banks[at].select([rows[at]]) for at in spread_masks(masks, ANCHORS)]
+
+    return FidelityWorld(
+        folder.name,
+        function,
+        table.masks[train],
+        table.values[train],
+        heldout,
+        np.moveaxis(replicates, 1, 0),
+        [[] for _ in table.targets],
+        folder,
+        seconds,
+        anchors,
+    )
+
+
+def _spread(bank: AdapterBank) -> AdapterBank:
+    return bank.select(spread_masks(bank.masks, ANCHORS))
 
 
 def _function(seed: int, rate: float) -> SubsetTraining:

@@ -46,7 +46,7 @@ class AttributionParameters(BaseModel, frozen=True):
     overrides: tuple[str, ...] = Field(
         default=(), title="Changes", description="Of single keys, such as training.epochs=4"
     )
-    out: str | None = Field(default=None, title="Run folder", description="runs/NAME where none is given")
+    out: str = Field(default="", title="Run folder", description="runs/NAME where none is given")
     update: bool = Field(
         default=False, title="The study changed", description="Go on with the values that are still valid"
     )
@@ -57,8 +57,9 @@ class AttributionParameters(BaseModel, frozen=True):
 
     @property
     def stem(self) -> str:
-        """The study's file without its folder and ending, as names of runs show it."""
-        return Path(self.config).stem
+        """What names of runs call the study: its file, without folder and ending, or the name it is given."""
+        named = [change.partition("=")[2].strip() for change in self.overrides if change.startswith("name=")]
+        return named[-1] if named else Path(self.config).stem
 
     def folder(self, study: StudyConfig) -> RunFolder:
         """Where the run lives."""
@@ -232,7 +233,7 @@ def deadline_of(study: StudyConfig) -> float | None:
 
 @flow(
     name="fine-tune",
-    flow_run_name="{planned.missing} of {planned.total} masks",
+    flow_run_name="{planned.missing:,} of {planned.total:,} masks",
     description="Chunks of fine-tunes, on the study's task runner; each appends its values to the store.",
 )
 def fine_tune(

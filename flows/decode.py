@@ -28,7 +28,7 @@ class DecodeParameters(BaseModel, frozen=True):
     """The run whose values are decoded again; nothing is trained."""
 
     directory: str = Field(title="Run folder", description="Such as runs/demo")
-    method: str | None = Field(default=None, title="Decoder", description="The study's where none is given")
+    method: str = Field(default="", title="Decoder", description="The study's where none is given")
 
 
 @flow(

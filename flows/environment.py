@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import threading
 import time
@@ -35,6 +36,8 @@ _QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray's workers would give way to everything else, 28 to 1, and fine-tunes beside other work stand still.
+    "RAY_worker_niceness": "0",
     # Workers that load a model on a busy machine do not answer for longer than Dask's 30 s.
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "120s",
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "600s",
@@ -42,7 +45,9 @@ _QUIET = {
 }
 PATIENCE = 8.0
 """Seconds that a server has to answer before a run says that it does not."""
-_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433, "tcp": 8786, "tls": 8786, "ray": 10001}
+
+_HOST_AND_PORT = re.compile(r"[^/\s:]+:\d+")
 
 
 def be_quiet() -> None:
@@ -76,7 +81,7 @@ def require_servers(study: StudyConfig) -> None:
         study: What is to be run; names the tracking URI, if it does.
 
     Raises:
-        SeveralErrors: Prefect's or MLflow's does not, within some 8 s; every one that does not.
+        SeveralErrors: Prefect's, MLflow's or the cluster's does not, within some 8 s; each that does not.
     """
     require_extra(study.runner.kind)
     asked = {
@@ -90,6 +95,11 @@ def require_servers(study: StudyConfig) -> None:
         asked[name] = (
             study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI"),
             "start the server, correct the URI, or write tracking.mlflow: false",
+        )
+    if study.runner.address:
+        asked["runner.address"] = (
+            study.runner.address,
+            "start the cluster, correct the address, or leave it out: the run then starts its own",
         )
     found = _answers({name: uri for name, (uri, _) in asked.items() if uri})
     errors = [
@@ -141,12 +151,12 @@ def why_unreachable(uri: str, *, patience: float = PATIENCE, strict: bool = Fals
     """Why nothing answers at an address; None if something does, or if it names no host.
 
     Args:
-        uri: `http://...` of a server, or the URI of a database.
+        uri: `http://...` of a server, the URI of a database, or the address of a cluster, such as host:port.
         patience: Seconds to wait.
         strict: Whether its /health must be there.
     """
     try:
-        parts = urlsplit(uri)
+        parts = urlsplit(uri if "://" in uri or not _HOST_AND_PORT.fullmatch(uri) else f"tcp://{uri}")
         if parts.scheme in ("http", "https"):
             with urlopen(f"{uri.rstrip('/')}/health", timeout=patience):
                 return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 
 from flows.progress import Progress, tell
-from flows.runners import worker_resources
+from flows.runners import cluster_workers, worker_resources
 from flows.stopping import worked_through, workers_told
 from flows.watching import state_if_cancelled
 from tasks.design import Design
@@ -37,7 +38,7 @@ def measure_chunks(
         planned: What is missing.
         tracked: The MLflow run.
         stage: What it is called in the terminal.
-        workers: Of the task runner; 0 to run them here.
+        workers: Of the task runner on this machine; 0 to run them here. A cluster is asked for its own.
         deadline: When to begin no further chunk, in seconds since 1970; None for never.
 
     Returns:
@@ -45,19 +46,21 @@ def measure_chunks(
         that was cancelled.
     """
     folder = RunFolder(Path(directory))
-    work = folder.read_study().words.work
+    study = folder.read_study()
+    work = study.words.work
+    now = partial(cluster_workers, study) if study.runner.address else lambda: workers
     done, total, failed = planned.done, planned.total, 0
     tell(Progress(stage, done, total))
     measured_spans = worked_through(
         measure,
-        spans(planned.chunks, workers),
+        spans(planned.chunks, now()),
         lambda span: (directory, span, deadline),
-        workers=workers,
+        workers=now if workers else None,
         deadline=deadline,
         failed=lambda span, error: record_failed_span(tracked, span, error),
     )
     try:
-        with worker_resources(folder.read_study()), workers_told(folder.stopping):
+        with worker_resources(study), workers_told(folder.stopping):
             for span, measured in measured_spans:
                 done, failed = done + measured.done, failed + measured.failed
                 record_span(tracked, span, measured, so_far=done, failed=failed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from prefect.context import FlowRunContext
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from flows.environment import require_extra
@@ -65,7 +66,37 @@ def _ray(study: StudyConfig, workers: int) -> TaskRunner[Any]:
         "log_to_driver": False,
         "object_store_memory": OBJECT_STORE_BYTES,
     }
-    return RayTaskRunner(init_kwargs=settings)
+    # Without an address Ray would join one that happens to run on this machine, and refuse our settings.
+    return RayTaskRunner(address="local", init_kwargs=settings)
+
+
+def cluster_workers(study: StudyConfig) -> int:
+    """Chunks that the cluster of the flow that runs just now could measure at once; 1 while it is empty.
+
+    A chunk takes one processor and `runner.gpus`, which must be on one machine.
+
+    Args:
+        study: Its `runner.address` says which cluster.
+    """
+    gpus = study.runner.gpus
+    places = _dask_places() if study.runner.kind == "dask" else _ray_places()
+    return max(1, sum(int(min(cpus, has / gpus if gpus else cpus)) for cpus, has in places))
+
+
+def _dask_places() -> list[tuple[float, float]]:
+    """(threads, GPUs) of each worker of the flow's Dask cluster."""
+    context = FlowRunContext.get()
+    runner: Any = context.task_runner if context else None
+    workers = runner.client.scheduler_info(n_workers=-1)["workers"].values()
+    return [(worker["nthreads"], worker["resources"].get("GPU", 0)) for worker in workers]
+
+
+def _ray_places() -> list[tuple[float, float]]:
+    """(processors, GPUs) of each machine of the Ray cluster that this process belongs to."""
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [(has.get("CPU", 0), has.get("GPU", 0)) for has in nodes]
 
 
 def worker_resources(study: StudyConfig) -> AbstractContextManager[object]:

@@ -43,7 +43,7 @@ def until(
     start: Callable[[Work], Future],
     first: Callable[[list[Future]], tuple[Future, Done]],
     *,
-    at_once: int = 1,
+    at_once: Callable[[], int] = lambda: 1,
     clock: Callable[[], float] = time.time,
 ) -> Iterator[Done]:
     """The results of chunks, of which none is begun that would probably end after a deadline.
@@ -55,7 +55,7 @@ def until(
         chunks: What is to be done, in order.
         start: Begins one.
         first: Of several begun, the one that ends first, and its result.
-        at_once: Chunks begun and not ended, at most.
+        at_once: Chunks begun and not ended, at most; asked before each, since clusters grow and shrink.
         clock: Seconds.
 
     Raises:
@@ -65,7 +65,7 @@ def until(
     longest, begun = 0.0, 0
     while True:
         raise_if_interrupted()
-        while len(pending) < at_once:
+        while len(pending) < at_once():
             late = deadline is not None and begun > 0 and clock() + longest > deadline
             chunk = None if late else next(waiting, None)
             if chunk is None:
@@ -86,7 +86,7 @@ def worked_through(
     todo: Sequence[Work],
     arguments: Callable[[Work], tuple[Any, ...]],
     *,
-    workers: int,
+    workers: Callable[[], int] | None,
     deadline: float | None,
     failed: Callable[[Work, Exception], None] | None = None,
 ) -> Iterator[tuple[Work, Done]]:
@@ -96,9 +96,8 @@ def worked_through(
         task: Does one of them.
         todo: The pieces, in order.
         arguments: Of the task, for a piece.
-        workers: Of the flow's task runner; 0 to do them here, one after the other.
-        deadline: When to begin no further piece; None for never, and then all are handed over at once:
-            a cluster may have more workers than are known here.
+        workers: How many the flow's task runner has just now; None to do them here, one after the other.
+        deadline: When to begin no further piece; None for never, and then all are handed over at once.
         failed: Told of the piece that ended in an error, which is then raised.
     """
     from prefect.futures import as_completed
@@ -116,7 +115,11 @@ def worked_through(
                 failed(one[0], error)
             raise
 
-    at_once = 1 if not workers else workers if deadline is not None else len(todo)
+    def at_once() -> int:
+        if not workers:
+            return 1
+        return workers() if deadline is not None else len(todo)
+
     yield from until(deadline, todo, begin, first, at_once=at_once)
 
 

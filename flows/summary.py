@@ -39,11 +39,20 @@ def print_summary(console: Console, result: AttributionResult) -> None:
         *_faults(result),
         f"report    {directory / 'report.html'}",
         f"values    {_values(folder)}, interactions.json and manifest.json beside it",
+        *_pages(folder, result),
         f"again     spex-data show {directory}   |   both pages: spex-data ui",
     ]
-    if result.mlflow_uri:
-        lines.insert(-1, f"MLflow    {result.mlflow_uri} (run {result.mlflow_run_id})")
     console.print(Text("\n".join(lines)), soft_wrap=True, highlight=False)
+
+
+def _pages(folder: RunFolder, result: AttributionResult) -> list[str]:
+    """Where the run is in MLflow and Prefect: its pages, as far as there are any."""
+    this = folder.read_manifest()["executions"][-1]
+    mlflow = this["mlflow_url"] or f"{result.mlflow_uri} (run {result.mlflow_run_id})"
+    return [
+        *([f"MLflow    {mlflow}"] if result.mlflow_uri else []),
+        *([f"Prefect   {this['prefect_url']}"] if this["prefect_url"] else []),
+    ]
 
 
 def _values(folder: RunFolder) -> Path:

@@ -44,7 +44,7 @@ class TrainResult(BaseModel, frozen=True):
     flow_run_name=named_by(lambda asked: f"train: {asked.stem}"),
     description="Fine-tune LoRA adapters on subsets of the training groups, and measure the targets on them.",
 )
-def train(parameters: AttributionParameters, then: str | None = None) -> TrainResult | State[Any]:
+def train(parameters: AttributionParameters, then: str = "") -> TrainResult | State[Any]:
     """Measures what a study asks for and the run folder's store has not; decodes nothing.
 
     Args:

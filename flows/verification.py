@@ -77,7 +77,7 @@ def retrained(
 
 @flow(
     name="verify",
-    flow_run_name="{planned.total} fine-tunes, {planned.done} done before",
+    flow_run_name="{planned.total:,} fine-tunes, {planned.done:,} done before",
     description="Retrain the corners that decide the largest interactions; each chunk appends its values.",
 )
 def verify(

@@ -14,7 +14,6 @@ from uuid import UUID
 import httpx
 from prefect import get_run_logger
 from prefect.artifacts import (
-    create_image_artifact,
     create_link_artifact,
     create_markdown_artifact,
     create_progress_artifact,
@@ -23,13 +22,17 @@ from prefect.artifacts import (
 )
 
 from spex_data.masks.lenses import words_of
-from spex_data.reports import read_results
+from spex_data.reports import Effect, TargetResult, read_results
+from spex_data.reports.labels import shorten
 
 ROWS = 100
 """Interactions in Prefect's table; interactions.json holds all that are reported."""
 SECONDS_BETWEEN = 2.0
 """Between two movements of the progress artifact."""
+MOST_PICTURES = 3
+"""Targets whose interactions are drawn there; report.html draws all."""
 _LARGEST_IMAGE = 400_000
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!<>|~])")
 _NOT_IN_A_KEY = re.compile(r"[^a-z0-9]+")
 
 Moved = Callable[[int, int], None]
@@ -97,15 +100,39 @@ def show_table(study: str, what: str, rows: list[dict[str, Any]], *, description
         create_table_artifact(table=rows, key=artifact_key(study, what), description=description)
 
 
-def show_figure(study: str, path: Path) -> None:
-    """A figure, in the artifact itself: Prefect's page has no files."""
-    if not path.is_file() or path.stat().st_size > _LARGEST_IMAGE:
-        return
-    url = "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+def show_figures(document: Mapping[str, Any], figures: Path) -> None:
+    """What acts together on the targets of the largest interactions, and the heat map of all targets.
+
+    In Markdown, which holds the pictures themselves: Prefect's page has no files, and under an image it
+    prints the whole of its address.
+
+    Args:
+        document: What interactions.json holds.
+        figures: Their folder.
+    """
+    many = words_of(document.get("lens", "data")).many
+    heldout = {*figures.glob("target-*-heldout.png")}
+    parts = []
+    for number in list(dict.fromkeys(number for number, _, _ in _reported(document)))[:MOST_PICTURES]:
+        name = _MARKDOWN.sub(r"\\\1", shorten(document["targets"][number]["name"], 80))
+        paths = sorted({*figures.glob(f"target-{number:03d}-*.png")} - heldout)
+        parts += [_picture(path, f"What acts together on {name}") for path in paths]
+    parts.append(_picture(figures / "effects.png", f"Mean effects of single {many}, by target"))
     with _if_prefect_answers():
-        create_image_artifact(
-            url, key=artifact_key(study, "figure"), description="The largest effects on every target"
-        )
+        if any(parts):
+            create_markdown_artifact(
+                "\n\n".join(filter(None, parts)),
+                key=artifact_key(str(document["study"]), "figures"),
+                description="The largest interactions first",
+            )
+
+
+def _picture(path: Path, heading: str) -> str:
+    """A figure with its heading; nothing if it is not there or too large for a page."""
+    if not path.is_file() or path.stat().st_size > _LARGEST_IMAGE:
+        return ""
+    picture = base64.b64encode(path.read_bytes()).decode()
+    return f"### {heading}\n\n![{heading}](data:image/png;base64,{picture})"
 
 
 def show_links(study: str, directory: str, mlflow_url: str | None, mlflow_uri: str) -> None:
@@ -113,7 +140,10 @@ def show_links(study: str, directory: str, mlflow_url: str | None, mlflow_uri: s
     with _if_prefect_answers():
         if mlflow_url:
             create_link_artifact(
-                mlflow_url, key=artifact_key(study, "mlflow"), link_text="This run in MLflow"
+                mlflow_url,
+                key=artifact_key(study, "mlflow"),
+                link_text="This run in MLflow",
+                description="Its parameters, curves, scores and files",
             )
         lines = [f"Folder of the run: `{directory}` (report.html, interactions.json, values.parquet)"]
         if mlflow_uri and not mlflow_url:
@@ -126,27 +156,32 @@ def interaction_rows(document: Mapping[str, Any]) -> list[dict[str, object]]:
 
     Interactions that were tested and not told from chance are left out.
     """
-    found = [
-        (target, effect)
-        for target in read_results(document).targets
-        for effect in target.interactions
-        if effect.reported is not False and effect.value
-    ]
-    found.sort(key=lambda one: -abs(one[1].value))
     # Values of the other lenses are exact: nothing is retrained there.
     retrained = document.get("lens", "data") == "data"
+    # The page cuts a wide table off at its right: what matters most stands first.
     return [
         {
             "target": target.name,
             "groups": " x ".join(effect.groups),
-            "kind": effect.kind or f"order {effect.order}",
             "effect": f"{effect.value:+.2f}",
-            "90% interval": "" if effect.ci is None else f"{effect.ci[0]:+.2f} to {effect.ci[1]:+.2f}",
             **({"retrained": effect.verified} if retrained else {}),
+            "90% interval": "" if effect.ci is None else f"{effect.ci[0]:+.2f} to {effect.ci[1]:+.2f}",
+            "kind": effect.kind or f"order {effect.order}",
             "R2 of the target": "" if target.r2 is None else f"{target.r2:.2f}",
         }
-        for target, effect in found[:ROWS]
+        for _, target, effect in _reported(document)[:ROWS]
     ]
+
+
+def _reported(document: Mapping[str, Any]) -> list[tuple[int, TargetResult, Effect]]:
+    """(number of the target, target, interaction), largest effect first."""
+    found = [
+        (number, target, effect)
+        for number, target in enumerate(read_results(document).targets)
+        for effect in target.interactions
+        if effect.reported is not False and effect.value
+    ]
+    return sorted(found, key=lambda one: -abs(one[2].value))
 
 
 @contextmanager

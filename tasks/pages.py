@@ -65,6 +65,7 @@ def write_pages(folder: RunFolder, recovery: Recovery, missing: Sequence[str] = 
         what_if=what_ifs(
             recovery.decoded.expansion, recovery.decoded.masks, recovery.heldout_values, recovery.predicted
         ),
+        rounds=read_document(folder.rounds)["rounds"] if folder.rounds.is_file() else (),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spex_data.masks import MeasurementPlan
+from spex_data.masks import MaskDesign, MeasurementPlan
 from spex_data.reports import read_document
 from spex_data.reports.budgets import budget_rows
 from spex_data.study import StudyConfig
@@ -77,12 +77,7 @@ def plan_costs(
     device = function.base_model.device
     document = {
         **_described(study, function),
-        "masks": len(drawn.training),
-        "until": study.masks.until.model_dump(exclude_none=True) if study.masks.until else None,
-        "heldout_masks": len(drawn.heldout),
-        "heldout_seeds": study.masks.heldout_seeds,
-        "fine_tunes": len(plan),
-        "missing": int(missing.sum()),
+        **_asked(study, drawn, plan, missing),
         "tokens_a_mask": average,
         "workers": workers,
         "adapters_per_pass": costs.adapters_per_pass,
@@ -93,7 +88,6 @@ def plan_costs(
         "free_bytes": free_bytes(device),
         "disk_bytes": found.disk_bytes,
         "disk_free_bytes": shutil.disk_usage(_existing(folder.directory)).free,
-        "verify_fine_tunes": verify_share(study, len(plan)),
         "advice": measured_advice(folder),
         "expected": expected_r2(study, folder, function),
         "probed": costs.trained,
@@ -112,6 +106,21 @@ def _described(study: StudyConfig, function: SubsetTraining) -> dict[str, Any]:
         "examples": len(function.examples),
         "groups": function.n_groups,
         "targets": len(function.targets),
+    }
+
+
+def _asked(
+    study: StudyConfig, drawn: MaskDesign, plan: MeasurementPlan, missing: np.ndarray
+) -> dict[str, Any]:
+    """What is to be measured, and what of it is not yet."""
+    return {
+        "masks": len(drawn.training),
+        "until": study.masks.until.model_dump(exclude_none=True) if study.masks.until else None,
+        "heldout_masks": len(drawn.heldout),
+        "heldout_seeds": study.masks.heldout_seeds,
+        "fine_tunes": len(plan),
+        "missing": int(missing.sum()),
+        "verify_fine_tunes": verify_share(study, len(plan)),
     }
 
 

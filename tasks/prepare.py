@@ -182,7 +182,8 @@ def _track(
     study: StudyConfig,
     found: _Found,
 ) -> None:
-    log_params(tracked, flat(study.as_mapping()))
+    # A study says nothing of most keys; their rows would hide those that two studies differ in.
+    log_params(tracked, {key: value for key, value in flat(study.as_mapping()).items() if value is not None})
     rows, source, context = ("data", study.data.train, "training")
     if study.lens != "data":
         rows, source, context = ("targets", study.targets_source, "explained")

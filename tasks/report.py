@@ -7,7 +7,7 @@ from pathlib import Path
 from prefect import get_run_logger, task
 
 from spex_data.reports import Recovery
-from tasks.artifacts import show_figure, show_interactions, show_links
+from tasks.artifacts import show_figures, show_interactions, show_links
 from tasks.layout import record_effects
 from tasks.pages import write_pages
 from tasks.retries import TASK_OPTIONS
@@ -35,6 +35,6 @@ def report(directory: str, recovery: Recovery, tracked: TrackedRun) -> None:
     log_files(tracked, [folder.report, folder.figures, folder.manifest])
     record_effects(tracked, document)
     show_interactions(document)
-    show_figure(document["study"], folder.figures / "effects.png")
+    show_figures(document, folder.figures)
     show_links(document["study"], str(folder.directory.resolve()), tracked.url, tracked.uri)
     get_run_logger().info("written: %s", folder.report.resolve())

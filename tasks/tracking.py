@@ -72,8 +72,11 @@ def start_run(study: StudyConfig, directory: Path, tags: Mapping[str, str]) -> T
         if experiment is None:
             local = uri.startswith("sqlite:")
             place = (directory.resolve().parent / "mlflow-artifacts").as_uri() if local else None
-            kind = {"mlflow.experimentKind": "custom_model_development"}  # opens on runs, not on traces
-            experiment_id = client.create_experiment(name, artifact_location=place, tags=kind)
+            about = {
+                "mlflow.experimentKind": "custom_model_development",  # opens on runs, not on traces
+                "mlflow.note.content": study.words.question,
+            }
+            experiment_id = client.create_experiment(name, artifact_location=place, tags=about)
         else:
             experiment_id = experiment.experiment_id
         again = "" if tags.get("spex.execution", "1") == "1" else f" (execution {tags['spex.execution']})"

@@ -52,7 +52,7 @@ def run(
 
     require_page(study)
     console = Console(stderr=json_wanted)
-    parameters = AttributionParameters(config=str(config), overrides=overrides, out=out, update=update)
+    parameters = AttributionParameters(config=str(config), overrides=overrides, out=out or "", update=update)
     with progress_shown(console):
         result = result_of(flow_of(study), parameters)
     if json_wanted:

@@ -21,7 +21,7 @@ from spex_data.decoding.folds import folds
 from spex_data.decoding.gaussian.cube import term_sums
 from spex_data.decoding.gaussian.kernel import symmetric_polynomials, weighted_sum
 from spex_data.decoding.problem import Problem
-from spex_data.decoding.ridge import Factors, RidgeFit, ridge, ridge_from_factors
+from spex_data.decoding.ridge import Factors, ridge, ridge_from_factors
 from spex_data.decoding.support import singles_and_largest, support_fit
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.crossfit import FoldFits, combined, kept_terms, largest_terms
@@ -62,68 +62,72 @@ class Fast:
         groups = range(problem.n_groups)
         terms = tuple(term for size in range(1, order + 1) for term in combinations(groups, size))
         basis = centred(problem.distribution.p)
-        factors = basis.factors(problem.masks)
         means, scales = problem.values.mean(axis=0), problem.values.std(axis=0)
         values = (problem.values - means) / scales
-        whole = _smooth(factors, values, terms, order, self.seed)
+        masked = _Masked(problem.n_groups, basis, basis.factors(problem.masks), terms, order, self.seed)
+        whole = _smooth(masked.factors, values, terms, order, self.seed)
         fold_of = folds(problem.labels, _FOLDS, seed=self.seed)
+        parts = [
+            _left_out(masked, values, fold_of == fold, whole.ratios) for fold in range(fold_of.max() + 1)
+        ]
         smooth, refitted = np.zeros_like(values), np.zeros_like(values)
-        kept: list[list[_FoldFit]] = [[] for _ in range(problem.n_targets)]
-        most = kept_terms(problem.n_targets)
-        for fold in range(fold_of.max() + 1):
-            out = fold_of == fold
-            part = _smooth(factors[~out], values[~out], terms, order, self.seed, whole.ratios)
-            smooth[out] = part.predict(factors[out], terms)
-            for target in range(problem.n_targets):
-                chosen = singles_and_largest(
-                    terms, part.coefficients[:, target], problem.n_groups, _refit_terms(int((~out).sum()))
-                )
-                fit = ridge(products(factors[~out], chosen), values[~out][:, [target]])
-                guess = fit.intercept + products(factors[out], chosen) @ fit.coefficients
-                refitted[out, target] = guess[:, 0]
-                kept[target].append(
-                    _fold_fit(problem.n_groups, basis, terms, part, target, chosen, fit, most)
-                )
+        for fold, part in enumerate(parts):
+            smooth[fold_of == fold], refitted[fold_of == fold] = part.smooth, part.refitted
         return [
             _with_folds(
-                _target_fit(
-                    problem,
-                    basis,
-                    factors,
-                    terms,
-                    whole,
-                    values,
-                    smooth[:, target],
-                    refitted[:, target],
-                    target,
-                ),
+                _target_fit(masked, whole, values, smooth[:, target], refitted[:, target], target),
                 fold_of,
-                kept[target],
+                [part.fits[target] for part in parts],
             ).rescaled(float(means[target]), float(scales[target]))
             for target in range(problem.n_targets)
         ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Masked:
+    """What all targets share: the factors float64[m, n_groups] of the basis, and the sets to be weighted."""
+
+    n_groups: int
+    basis: Basis
+    factors: NDArray[np.float64]
+    terms: tuple[Term, ...]
+    order: int
+    seed: int
 
 
 _FoldFit = tuple[FourierExpansion, FourierExpansion]
 """The smooth fit and the refit without a fold."""
 
 
-def _fold_fit(
-    n_groups: int,
-    basis: Basis,
-    terms: tuple[Term, ...],
-    smooth: _Smooth,
-    target: int,
-    chosen: list[Term],
-    refit: RidgeFit,
-    most: int,
-) -> _FoldFit:
-    whole = float(smooth.intercepts[target]), smooth.coefficients[:, target]
-    small = float(refit.intercept[0]), refit.coefficients[:, 0]
-    return (
-        largest_terms(n_groups, basis, terms, *whole, most),
-        largest_terms(n_groups, basis, chosen, *small, most),
-    )
+@dataclass(frozen=True, eq=False)
+class _LeftOut:
+    """What fits without a fold say of it, float64[rows, t] each, and the fits, one a target."""
+
+    smooth: NDArray[np.float64]
+    refitted: NDArray[np.float64]
+    fits: tuple[_FoldFit, ...]
+
+
+def _left_out(
+    masked: _Masked, values: NDArray[np.float64], out: NDArray[np.bool_], ratios: Sequence[tuple[float, ...]]
+) -> _LeftOut:
+    """Both fits of every target on the other folds."""
+    factors, terms, basis, n = masked.factors, masked.terms, masked.basis, masked.n_groups
+    whole = _smooth(factors[~out], values[~out], terms, masked.order, masked.seed, ratios)
+    refitted, fits = np.zeros((int(out.sum()), values.shape[1])), []
+    most = kept_terms(values.shape[1])
+    for target in range(values.shape[1]):
+        found = whole.coefficients[:, target]
+        chosen = singles_and_largest(terms, found, n, _refit_terms(int((~out).sum())))
+        refit = ridge(products(factors[~out], chosen), values[~out][:, [target]])
+        refitted[:, target] = refit.intercept[0] + products(factors[out], chosen) @ refit.coefficients[:, 0]
+        fits.append(
+            (
+                largest_terms(n, basis, terms, float(whole.intercepts[target]), found, most),
+                largest_terms(n, basis, chosen, float(refit.intercept[0]), refit.coefficients[:, 0], most),
+            )
+        )
+    return _LeftOut(whole.predict(factors[out], terms), refitted, tuple(fits))
 
 
 def _with_folds(fit: TargetFit, fold_of: NDArray[np.int64], parts: Sequence[_FoldFit]) -> TargetFit:
@@ -209,21 +213,17 @@ def _refit_terms(n_masks: int) -> int:
 
 
 def _target_fit(
-    problem: Problem,
-    basis: Basis,
-    factors: NDArray[np.float64],
-    terms: tuple[Term, ...],
+    masked: _Masked,
     whole: _Smooth,
     values: NDArray[np.float64],
     smooth: NDArray[np.float64],
     refitted: NDArray[np.float64],
     target: int,
 ) -> TargetFit:
+    terms, factors, n = masked.terms, masked.factors, masked.n_groups
     mine, step = values[:, target], refitted - smooth
     weight = float(np.clip(step @ (mine - smooth) / max(float(step @ step), 1e-300), 0.0, 1.0))
-    chosen = singles_and_largest(
-        terms, whole.coefficients[:, target], problem.n_groups, _refit_terms(len(mine))
-    )
+    chosen = singles_and_largest(terms, whole.coefficients[:, target], n, _refit_terms(len(mine)))
     fit = ridge(products(factors, chosen), mine[:, None])
     coefficients = (1 - weight) * whole.coefficients[:, target]
     places = {term: place for place, term in enumerate(terms)}
@@ -232,8 +232,8 @@ def _target_fit(
     guesses = {"smooth": smooth, "refit": refitted, "fast": smooth + weight * step}
     scores = {name: float(1 - ((mine - guess) ** 2).mean()) for name, guess in guesses.items()}
     return TargetFit(
-        basis.to_fourier(problem.n_groups, ((), *terms), np.concatenate([[intercept], coefficients])),
-        support_fit(problem.n_groups, chosen, fit, 0, basis),
+        masked.basis.to_fourier(n, ((), *terms), np.concatenate([[intercept], coefficients])),
+        support_fit(n, chosen, fit, 0, masked.basis),
         cv_r2=scores["fast"],
         scores=scores,
         settings={"refit_weight": weight, "refit_terms": len(chosen)},

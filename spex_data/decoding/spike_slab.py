@@ -28,11 +28,11 @@ _FOLDS = 5
 _EVEN = (Effort(rounds=3, settling=40, steps=150), Effort(rounds=2, settling=30, steps=50))
 """One walk over all masks, and without a fold, where only the mean is asked for; p about 1/2."""
 _SKEWED = tuple(
-    tuple(replace(effort, restraint=share, first=400) for share in (1.0, 0.3))
+    tuple(replace(effort, restraint=share, first=400) for share in (1.0, 0.3, 1.0, 0.3))
     for effort in (Effort(rounds=4, settling=60, steps=150), Effort(rounds=3, settling=40, steps=50))
 )
-"""Two walks each, where p is not: single groups explain most of an AND or OR there, so a walk settles for
-them, and one whose background is held back does not."""
+"""Four walks each, where p is not: single groups explain most of an AND or OR there, so a walk settles for
+them, and one whose background is held back does not; of each kind a second comes to what the first missed."""
 _LISTED = 0.05
 """Sets of at least this probability are in the support, from which is listed where nothing can be
 cross-fitted."""

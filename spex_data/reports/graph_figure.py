@@ -58,6 +58,7 @@ def interaction_graph(document: Mapping[str, Any], target: str, *, unit: str = "
     A disc is a group that helps on average, a square one that hurts, its area the size of the mean effect. A
     solid blue line joins two groups worth more together than apart, a dashed vermilion one two worth less;
     its width is the size. A boxed number joined to three groups or more is an interaction of that order.
+    Interactions that were tested and not told from chance are left out.
 
     Args:
         document: Of interactions.json.
@@ -102,7 +103,8 @@ def _scene(result: TargetResult, groups: Sequence[str]) -> _Scene:
     floor = FLOOR * result.scale
     interactions: list[Effect] = []
     members: set[int] = set()
-    for effect in result.interactions[:MOST_INTERACTIONS]:
+    told = [one for one in result.interactions if one.reported is not False]
+    for effect in told[:MOST_INTERACTIONS]:
         if abs(effect.value) >= floor and len(members | set(effect.members)) <= MOST_TOGETHER:
             interactions.append(effect)
             members |= set(effect.members)

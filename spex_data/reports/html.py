@@ -38,6 +38,7 @@ class Extras(TypedDict, total=False):
         heldout: Of each target its held-out masks.
         what_if: Of each target what the page predicts from (`what_ifs`); a target whose terms do not fit
             (`LEAST_AGREEMENT`) is left out.
+        rounds: Of rounds.json, what each round of masks came to.
     """
 
     judged: Mapping[str, Any] | None
@@ -50,6 +51,7 @@ class Extras(TypedDict, total=False):
     p: float
     heldout: Sequence[Heldout] | None
     what_if: Sequence[WhatIf] | None
+    rounds: Sequence[Mapping[str, Any]]
 
 
 def write_report(path: str | Path, document: Mapping[str, Any], **extras: Unpack[Extras]) -> None:
@@ -86,6 +88,7 @@ def render_report(document: Mapping[str, Any], **extras: Unpack[Extras]) -> str:
         what_if=_shown(extras.get("what_if"), numbers),
         method=extras.get("method") or {},
         overview=study_pictures(figures),
+        rounds=extras.get("rounds", ()),
     )
     scripts = _scripts() if numbers else ()
     return filled(

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from spex_data.reports.clusters import Cluster, target_clusters
 from spex_data.reports.effect_rows import MINUS, NAME_CELLS
 from spex_data.reports.effects_map import effects_map
-from spex_data.reports.labels import inert, shorten, signed
+from spex_data.reports.labels import inert, share, shorten, signed
 from spex_data.reports.live import Heldout, graph_data, heldout_data, packed, target_script
 from spex_data.reports.page import MOST_WHOLE
 from spex_data.reports.page_parts import Page, TargetPart
@@ -43,6 +43,7 @@ class Contents:
         what_if: Of each target, by its number, what the page predicts from.
         method: What was run, label by label.
         overview: Figures of the whole study.
+        rounds: Of rounds.json, what each round came to.
     """
 
     page: Page
@@ -52,6 +53,7 @@ class Contents:
     what_if: Mapping[int, WhatIf] = field(default_factory=dict)
     method: Mapping[str, str] = field(default_factory=dict)
     overview: Sequence[Picture] = ()
+    rounds: Sequence[Values] = ()
 
 
 def sections_of(contents: Contents) -> list[Markup]:
@@ -114,6 +116,20 @@ def targets(contents: Contents) -> Values | None:
     return {"whole": [], "folded": [(one, Markup(packed(body))) for one, body in bodies]}
 
 
+def rounds(contents: Contents) -> Values | None:
+    """What was known after each round of masks, and why there was no further one."""
+    if not contents.rounds:
+        return None
+    last = contents.rounds[-1]
+    return {
+        "rows": [_told_round(one) for one in contents.rounds],
+        "widths": any(one.get("ci_width") is not None for one in contents.rounds),
+        "ended": f"{inert(last['why'])[:1].upper()}{inert(last['why'])[1:]}."
+        if last.get("stop")
+        else "The study has not ended yet.",
+    }
+
+
 def groups(_: Contents) -> Values:
     """Every group with examples of its texts."""
     return {}
@@ -168,6 +184,7 @@ SECTIONS: tuple[Callable[[Contents], Values | None], ...] = (
     across,
     overview,
     targets,
+    rounds,
     groups,
     reading,
     method,
@@ -179,6 +196,20 @@ def _offered(contents: Contents, target: TargetPart) -> WhatIf | None:
     """What a prediction is made from; not from terms that would mislead."""
     one = contents.what_if.get(target.number)
     return one if one is not None and one.agreement >= LEAST_AGREEMENT else None
+
+
+def _told_round(one: Values) -> Values:
+    """A round in the words of its row."""
+    low, high = one.get("r2_low"), one.get("r2_high")
+    return {
+        "round": one["round"],
+        "masks": one["masks"],
+        "measured": one["fine_tunes"],
+        "r2": share(one["r2"], minus=MINUS),
+        "interval": None if low is None else f"{share(low, minus=MINUS)} to {share(high, minus=MINUS)}",
+        "ceiling": share(one["noise_ceiling"]),
+        "width": "unknown" if one.get("ci_width") is None else signed(one["ci_width"])[1:],
+    }
 
 
 def _told_cluster(cluster: Cluster, results: Results) -> Values:

@@ -8,6 +8,7 @@ from pathlib import Path
 from spex_data.errors import ConfigError
 from spex_data.study.checks import find_conflicts
 from spex_data.study.config import StudyConfig
+from spex_data.study.masks import MasksConfig
 from spex_data.study.parsing import parse_study
 
 
@@ -41,33 +42,11 @@ def extended(
             where="spex-data extend",
             instead="write --masks N for N training masks in all, or --targets FILE for further targets",
         )
-    if targets is not None and study.lens != "data":
-        raise ConfigError(
-            f"goes with adapters kept on disk, and the lens is {study.lens}",
-            where="--targets",
-            instead="name the rows in the study's targets, and run it with --update",
-        )
     masks, more = study.masks, study.targets.more
     if budget is not None:
-        before = study.budget(n_groups) if measured is None else measured
-        if budget < before:
-            raise ConfigError(
-                f"is {budget}, and the run has {before} training masks",
-                where="--masks",
-                instead=f"write the number of masks in all, at least {before}",
-            )
-        if budget > before:
-            masks = masks.model_copy(update={"budget": budget, "until": None})
-        if not masks.until and masks.scheme != "adaptive":
-            masks = masks.model_copy(update={"first": None})
+        masks = _with_budget(study, budget, study.budget(n_groups) if measured is None else measured)
     if targets is not None:
-        path = os.path.normpath(Path.cwd() / Path(targets).expanduser())
-        if not Path(path).is_file():
-            raise ConfigError(
-                f"names {targets}, and there is no such file",
-                where="--targets",
-                instead="give a CSV, JSON lines or Parquet file with the columns of the training data",
-            )
+        path = _file_of_targets(study, targets)
         more = more if path in more else (*more, path)
     new = study.model_copy(
         update={"masks": masks, "targets": study.targets.model_copy(update={"more": more})}
@@ -76,6 +55,40 @@ def extended(
     if conflicts:
         raise conflicts[0]
     return new
+
+
+def _with_budget(study: StudyConfig, budget: int, before: int) -> MasksConfig:
+    """The masks of a study with a budget of its own, which is at least what there was before."""
+    masks = study.masks
+    if budget < before:
+        raise ConfigError(
+            f"is {budget}, and the run has {before} training masks",
+            where="--masks",
+            instead=f"write the number of masks in all, at least {before}",
+        )
+    if budget > before:
+        masks = masks.model_copy(update={"budget": budget, "until": None})
+    if not masks.until and masks.scheme != "adaptive":
+        masks = masks.model_copy(update={"first": None})
+    return masks
+
+
+def _file_of_targets(study: StudyConfig, targets: str) -> str:
+    """The whole path of a file of further targets."""
+    if study.lens != "data":
+        raise ConfigError(
+            f"goes with adapters kept on disk, and the lens is {study.lens}",
+            where="--targets",
+            instead="name the rows in the study's targets, and run it with --update",
+        )
+    path = os.path.normpath(Path.cwd() / Path(targets).expanduser())
+    if not Path(path).is_file():
+        raise ConfigError(
+            f"names {targets}, and there is no such file",
+            where="--targets",
+            instead="give a CSV, JSON lines or Parquet file with the columns of the training data",
+        )
+    return path
 
 
 def zoomed(

@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from spex_data.errors import SpexDataError, StoreError
 from spex_data.masks import mask_string, masks_from_strings
 from spex_data.values.store import write_parquet
-from spex_data.values.table import ValueTable
+from spex_data.values.table import ROLES, ValueTable
+from spex_data.values.tabular import read_tabular
+
+_WANTED = {pa.string(): "text", pa.int64(): "whole numbers", pa.float64(): "numbers"}
+_SAMPLES = {pa.string(): "0110", pa.int64(): "7", pa.float64(): "-0.53"}
 
 
 def write_value_table(table: ValueTable, path: Path) -> None:
@@ -47,7 +49,7 @@ def read_value_table(path: str | Path) -> ValueTable:
     """Reads a table of masks and values, ours or another's.
 
     Args:
-        path: `.parquet` or `.csv` with columns `mask` (strings of 0 and 1) and `value`, and optionally
+        path: `.parquet`, `.csv` or `.tsv` with columns `mask` (strings of 0 and 1), `value`, and optionally
             `target`, `role` (blank is "train"), `seed` and `cause`.
 
     Returns:
@@ -57,7 +59,7 @@ def read_value_table(path: str | Path) -> ValueTable:
         StoreError: No such file, or a column that is missing or holds something else.
     """
     path = Path(path)
-    long = _read(path)
+    long = read_tabular(path)
     for column in ("mask", "value"):
         if column not in long.column_names:
             raise StoreError(
@@ -68,23 +70,6 @@ def read_value_table(path: str | Path) -> ValueTable:
     if long.num_rows == 0:
         raise StoreError("has no rows", where=str(path), instead="give a table with one row a value")
     return _pivot(_with_defaults(long, path), path)
-
-
-def _read(path: Path) -> pa.Table:
-    if not path.is_file():
-        raise StoreError("there is no such file", where=str(path), instead="give a .parquet or .csv file")
-    try:
-        if path.suffix == ".csv":
-            strings = dict.fromkeys(("mask", "target", "role", "cause"), pa.string())
-            options = pacsv.ConvertOptions(column_types=strings, strings_can_be_null=True)
-            return pacsv.read_csv(path, convert_options=options)
-        return pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise StoreError(
-            f"cannot be read ({str(error).splitlines()[0]})",
-            where=str(path),
-            instead="give a .parquet or .csv file",
-        ) from error
 
 
 def _with_defaults(long: pa.Table, path: Path) -> pa.Table:
@@ -104,14 +89,36 @@ def _with_defaults(long: pa.Table, path: Path) -> pa.Table:
             column = column.cast(kind)
         except pa.ArrowException:
             raise StoreError(
-                f"column {name!r} holds {column.type} and not {kind}",
+                f"column {name!r} holds {_example(column)} and not {_WANTED[kind]}",
                 where=str(path),
-                instead=f"write {kind} values",
+                instead=f"write {_WANTED[kind]}, such as {_SAMPLES[kind]}",
             ) from None
         columns[name] = column if default is None else pc.fill_null(column, default)
+    unknown = sorted(set(columns["role"].unique().to_pylist()) - set(ROLES))
+    if unknown:
+        raise StoreError(
+            f"column 'role' holds {unknown[0]!r}",
+            where=str(path),
+            instead="write train for masks to decode, heldout for masks to judge by, or leave it blank",
+        )
     if columns["mask"].null_count:
         raise StoreError("column 'mask' has blank rows", where=str(path), instead="write one mask a row")
     return pa.table(columns)
+
+
+def _example(column: pa.ChunkedArray) -> str:
+    """What a column holds: text by its first that is no number, anything else by its type."""
+    if not pa.types.is_string(column.type):
+        return str(column.type)
+    return next((repr(text) for text in column.to_pylist() if text and not _is_number(text)), "text")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _pivot(long: pa.Table, path: Path) -> ValueTable:

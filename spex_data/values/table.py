@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+ROLES = ("train", "heldout", "verify", "verify-filtered")
+"""What masks are for: to decode, to judge by, and to test what was found."""
+
 
 @dataclass(frozen=True)
 class ValueTable:
@@ -15,7 +18,7 @@ class ValueTable:
     Attributes:
         targets: Name of each of the t targets; no two alike.
         masks: bool[r, n_groups].
-        roles: str[r]: "train", "heldout" or "verify".
+        roles: str[r], of ROLES.
         seeds: int64[r], the training seed.
         values: float64[r, t], higher is better; NaN where the fine-tune failed or was not done.
         causes: str[r] or None: why a row failed.

@@ -57,11 +57,17 @@ class TestWhyUnreachable:
         assert why_unreachable(f"postgresql+psycopg2://u:p@{silent}/mlflow") is None
         assert "refused" in why_unreachable("postgresql://u:p@127.0.0.1:1/mlflow")
 
+    def test_a_cluster_is_asked_for_its_port(self, silent):
+        assert why_unreachable(f"tcp://{silent}") is None
+        assert why_unreachable(silent) is None
+        assert "refused" in why_unreachable("127.0.0.1:1")
+        assert "refused" in why_unreachable("ray://127.0.0.1:1")
+
     def test_a_page_that_is_missing_counts_only_where_it_must_be_there(self, answering):
         assert why_unreachable(f"http://{answering}/other") is None
         assert "404" in why_unreachable(f"http://{answering}/other", strict=True)
 
-    @pytest.mark.parametrize("uri", ["sqlite:///runs/mlflow.db", "runs/mlruns", "databricks"])
+    @pytest.mark.parametrize("uri", ["sqlite:///runs/mlflow.db", "runs/mlruns", "databricks", "auto"])
     def test_what_names_no_host_is_not_asked(self, uri):
         assert why_unreachable(uri) is None
 
@@ -76,6 +82,15 @@ class TestRequireServers:
             require_servers(asked)
         places = [error.where for error in wrong.value.errors]
         assert places == ["PREFECT_API_URL = http://127.0.0.1:1/api", "tracking.uri = http://127.0.0.1:2"]
+
+    @pytest.mark.parametrize(("kind", "address"), [("dask", "tcp://127.0.0.1:1"), ("ray", "127.0.0.1:1")])
+    def test_a_cluster_that_does_not_answer_is_named(self, monkeypatch, kind, address):
+        monkeypatch.delenv("PREFECT_API_URL", raising=False)
+        monkeypatch.setattr(environment, "find_spec", lambda name: True)
+        asked = parse_study(study(runner={"kind": kind, "address": address}, tracking={"mlflow": False}))
+        with pytest.raises(RunnerError, match="does not answer") as wrong:
+            require_servers(asked)
+        assert wrong.value.where == f"runner.address = {address}"
 
     def test_a_name_that_nobody_looks_up_in_time_is_given_up(self, monkeypatch):
         never = threading.Event()

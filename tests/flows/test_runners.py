@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import pytest
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
-from flows import environment
+from flows import environment, runners
 from flows.environment import require_extra
 from flows.runners import task_runner
 from spex_data.errors import RunnerError, SeveralErrors
@@ -40,7 +40,7 @@ class TestTaskRunner:
         else:
             runner = task_runner(wanted, 8)
             assert type(runner).__name__ == f"{kind.capitalize()}TaskRunner"
-            assert runner.address == place.get("address")
+            assert runner.address == place.get("address", "local" if kind == "ray" else None)
 
     @pytest.mark.parametrize("kind", ["dask", "ray"])
     def test_an_extra_that_is_missing_is_one_message(self, kind, monkeypatch):
@@ -49,6 +49,31 @@ class TestTaskRunner:
             RunnerError, match=rf"runner.kind: is {kind}, and prefect-{kind} is not installed"
         ):
             require_extra(kind)
+
+
+class TestClusterWorkers:
+    """How many chunks a cluster measures at once: a processor and `runner.gpus` each, on one machine."""
+
+    @pytest.mark.parametrize(
+        ("places", "gpus", "workers"),
+        [
+            ([(8, 4)], 1, 4),
+            ([(2, 4)], 1, 2),
+            ([(8, 1)], 0.5, 2),
+            ([(4, 0), (8, 0)], 0, 12),
+            ([(8, 0.5), (8, 0.5), (8, 1)], 1, 1),
+            ([(4, 0), (8, 8)], 2, 4),
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["dask", "ray"])
+    def test_their_number(self, monkeypatch, kind, places, gpus, workers):
+        monkeypatch.setattr(runners, f"_{kind}_places", lambda: places)
+        wanted = asking(kind=kind, address="tcp://nobody:8786", workers="auto", gpus=gpus)
+        assert runners.cluster_workers(wanted) == workers
+
+    def test_a_cluster_whose_machines_are_still_to_come_counts_as_one(self, monkeypatch):
+        monkeypatch.setattr(runners, "_ray_places", lambda: [])
+        assert runners.cluster_workers(asking(kind="ray", address="nobody:1", workers="auto")) == 1
 
 
 class TestRunnerKeys:

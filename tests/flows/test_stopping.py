@@ -25,7 +25,7 @@ def run(durations: list[float], deadline: float | None, *, at_once: int = 1) -> 
         now[0] = max(now[0], future[1])
         return future, future[0]
 
-    done = until(deadline, range(len(durations)), start, first, at_once=at_once, clock=lambda: now[0])
+    done = until(deadline, range(len(durations)), start, first, at_once=lambda: at_once, clock=lambda: now[0])
     return list(done), now[0]
 
 
@@ -45,6 +45,18 @@ class TestUntil:
         done, ended = run([1.0, 2.0, 1.0, 2.0, 1.0, 1.0], 3.5, at_once=2)
         assert done == [0, 1, 2]
         assert ended == 2.0
+
+    def test_workers_that_join_later_are_given_chunks_too(self):
+        workers, most = iter([1, 1, 3]), 0
+
+        def first(begun: list[int]) -> tuple[int, int]:
+            nonlocal most
+            most = max(most, len(begun))
+            return begun[0], begun[0]
+
+        done = until(None, range(6), lambda chunk: chunk, first, at_once=lambda: next(workers, 3))
+        assert list(done) == [0, 1, 2, 3, 4, 5]
+        assert most == 3
 
     @given(
         st.lists(st.floats(0.01, 10), min_size=1, max_size=12),

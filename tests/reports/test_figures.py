@@ -4,6 +4,7 @@ import subprocess
 import sys
 import warnings
 import xml.etree.ElementTree as ET
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -40,6 +41,15 @@ class TestInteractionGraph:
 
     def test_a_target_without_effects_says_so(self, demo, tmp_path):
         assert "no effect was found" in texts(interaction_graph(demo, "null"), tmp_path)
+
+    def test_what_was_not_told_from_chance_is_not_drawn(self, demo, tmp_path):
+        drawn = deepcopy(demo)
+        for target in drawn["targets"]:
+            for found in target["interactions"]:
+                found["reported"] = found["order"] == 1
+        words = texts(interaction_graph(drawn, "redundant"), tmp_path)
+        assert "−8.1" not in words
+        assert {"lurn-manual", "+4.6"} <= set(words)
 
     def test_an_unknown_target_is_refused(self, demo):
         with pytest.raises(TargetError):

@@ -252,3 +252,33 @@ class TestWhatIf:
 
         assert "What if" in page(0.995)
         assert "What if" not in page(0.985)
+
+
+ROUNDS = [
+    {
+        "round": number, "masks": 32 * number, "fine_tunes": 32 * number + 64, "r2": 0.7 + 0.1 * number,
+        "r2_low": 0.6 + 0.1 * number, "r2_high": 0.75 + 0.1 * number, "noise_ceiling": 0.95,
+        "ci_width": None, "stop": number == 2, "why": "goal reached after 64 masks" if number == 2 else "",
+    }
+    for number in (1, 2)
+]  # fmt: skip
+
+
+class TestRounds:
+    """A study in rounds shows what each added, and why there was no further one."""
+
+    def test_every_round_is_a_row_and_the_reason_to_end_a_sentence(self, demo):
+        text = Elements(render_report(demo, rounds=ROUNDS)).text
+        assert "Goal reached after 64 masks." in text
+        assert "1 32 96 0.80 0.70 to 0.85 0.95 2 64 128 0.90 0.80 to 0.95 0.95" in text
+        assert "widest interval" not in text
+
+    def test_a_study_that_goes_on_says_so(self, demo):
+        assert "has not ended yet" in Elements(render_report(demo, rounds=ROUNDS[:1])).text
+
+    def test_widths_are_shown_where_they_decide(self, demo):
+        wide = [{**one, "ci_width": 1.234, "r2": None, "r2_low": None} for one in ROUNDS]
+        assert "unknown 0.95 1.23 " in Elements(render_report(demo, rounds=wide)).text
+
+    def test_another_study_has_no_such_section(self, demo):
+        assert "each round of masks" not in Elements(render_report(demo)).text

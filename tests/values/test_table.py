@@ -92,6 +92,23 @@ class TestFiles:
         assert read.values.tolist() == [[1.5], [2.5]]
         assert read.roles == ("train", "train")
 
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("V.CSV", "mask,value\n010,0.5\n011,-2\n"),
+            ("v.csv", "mask;value;target\n010;0,5;a\n011;-2;a\n"),
+            ("v.csv", "mask;value\n010;0.5\n011;-2\n"),
+            ("v.csv", "mask;value;role\n010;0,5;\n011;-2,0;\n"),
+            ("v.tsv", "mask\tvalue\n010\t0.5\n011\t-2\n"),
+            ("v.csv", "\ufeffmask,value\r\n010,0.5\r\n011,-2\r\n"),
+        ],
+    )
+    def test_a_csv_file_has_the_separator_and_the_decimal_mark_of_its_writer(self, tmp_path, name, text):
+        (tmp_path / name).write_text(text)
+        read = read_value_table(tmp_path / name)
+        assert read.masks.tolist() == [[False, True, False], [False, True, True]]
+        assert read.values.tolist() == [[0.5], [-2.0]]
+
     def test_a_blank_role_is_a_training_row(self, tmp_path):
         (tmp_path / "v.csv").write_text("mask,value,role\n010,1,\n011,2,heldout\n")
         assert read_value_table(tmp_path / "v.csv").roles == ("train", "heldout")
@@ -105,7 +122,9 @@ class TestFiles:
         [
             ("mask,score\n01,1\n", "has no column 'value'"),
             ("mask,value\n", "no rows"),
-            ("mask,value\n01,high\n", "column 'value' holds string"),
+            ("mask,value\n01,high\n", "column 'value' holds 'high' and not numbers"),
+            ('mask,value\n01,2\n01,"0,5"\n', "column 'value' holds '0,5' and not numbers"),
+            ("mask,value,role\n01,1,train\n11,1,test\n", "column 'role' holds 'test'"),
             ("mask,value\n01,1\n0x,2\n", "in row 1"),
             ("mask,value\n01,1\n,2\n", "blank rows"),
         ],
@@ -117,6 +136,7 @@ class TestFiles:
 
     def test_a_file_that_is_not_there_or_not_parquet_is_refused(self, tmp_path):
         (tmp_path / "v.parquet").write_text("hello")
-        for name in ("none.parquet", "v.parquet"):
+        (tmp_path / "v.xlsx").write_text("hello")
+        for name in ("none.parquet", "v.parquet", "v.xlsx"):
             with pytest.raises(StoreError, match=name):
                 read_value_table(tmp_path / name)

@@ -1,10 +1,11 @@
 """How many true fine-tunes it takes to predict others, with and without a gradient surrogate.
 
-    python benchmarks/fidelity.py [--worlds 1 2 3] [--rates 0.005 0.001] [--budgets 32 64 128 256] \\
-        [--methods auto auto+surrogate adaptive adaptive+surrogate] [--run DIR] \\
+    python benchmarks/fidelity.py [--kind halves | texts] [--worlds 1 2 3] [--rates 0.005 0.001] \\
+        [--budgets 32 64 128 256] [--methods auto auto+surrogate adaptive adaptive+surrogate] [--run DIR] \\
         [--keep DIR] [--json FILE] [--quick]
 
-On embedded worlds whose groups are cut into halves (32 groups, 8 questions), really fine-tuned. R2 and LDS
+On embedded worlds, really fine-tuned: the demo's groups cut into halves (32 groups, 8 questions), or planted
+texts of seven families (20 groups, 7 questions). R2 and LDS
 (Spearman) are on held-out masks that nothing was decoded from, over what seed noise allows; `saved` is how
 many times fewer fine-tunes reach what the plain method reaches, with the surrogate's own processor time
 (gradients and simulation) counted as fine-tunes; `planted` is the share of the pairs that complement each
@@ -31,19 +32,17 @@ from typing import Any
 
 import numpy as np
 from fidelity_adaptive import adaptive_masks
-from fidelity_worlds import FidelityWorld, fidelity_world, finished_world
+from fidelity_worlds import KINDS, FidelityWorld, fidelity_world, finished_world
 from rich.console import Console
 from rich.table import Table
 
 from spex_data.decoding import Simulated, decoder
 from spex_data.decoding.registry import CheckingDecoder
 from spex_data.decoding.surrogate_gp import SurrogateGp
-from spex_data.faithfulness import noise_ceiling, r2, spearman
+from spex_data.faithfulness import noise_ceiling, r2, rank_ceiling, spearman
 from spex_data.masks import MaskDistribution
 from spex_data.surrogate import build_surrogate
 
-_ORDER = 3
-"""Largest set of every method: 32 groups have 41,000 sets of up to four."""
 _SIMULATED = 1000
 _LEAST_CEILING = 0.5
 """Questions whose values are mostly noise are left out."""
@@ -68,7 +67,7 @@ def _law(world: FidelityWorld) -> MaskDistribution:
 def _plain(name: str) -> Method:
     def method(world: FidelityWorld, budget: int) -> Shot:
         masks, values = world.masks[:budget], world.values[:budget]
-        return Shot(decoder(name, max_order=_ORDER).decode(masks, values, design=_law(world)), 0.0)
+        return Shot(decoder(name).decode(masks, values, design=_law(world)), 0.0)
 
     return method
 
@@ -87,7 +86,7 @@ def _adaptive(surrogate: bool) -> Method:
     def method(world: FidelityWorld, budget: int) -> Shot:
         design, values = adaptive_masks(world, budget)
         features, seconds = _simulated(world) if surrogate else (None, 0.0)
-        decoding = decoder("auto", max_order=_ORDER)
+        decoding = decoder("auto")
         decoded = decoding.decode(design.training, values, design=design, features=features)
         return Shot(decoded, seconds / world.seconds)
 
@@ -96,12 +95,14 @@ def _adaptive(surrogate: bool) -> Method:
 
 METHODS: dict[str, Method] = {
     "walsh-gp": _plain("walsh-gp"),
-    "surrogate-gp": _listening(lambda: CheckingDecoder("auto", SurrogateGp(max_order=_ORDER))),
+    "surrogate-gp": _listening(lambda: CheckingDecoder("auto", SurrogateGp())),
     "auto": _plain("auto"),
-    "auto+surrogate": _listening(lambda: decoder("auto", max_order=_ORDER)),
+    "auto+surrogate": _listening(lambda: decoder("auto")),
     "adaptive": _adaptive(surrogate=False),
     "adaptive+surrogate": _adaptive(surrogate=True),
 }
+_BEYOND = 512
+"""Plain methods are also measured at so many masks, so that what a surrogate saves has an end to read off."""
 _PLAIN = {
     "surrogate-gp": "walsh-gp",
     "auto+surrogate": "auto",
@@ -137,10 +138,14 @@ def measure(world: FidelityWorld, name: str, budget: int) -> dict[str, Any]:
     shot = METHODS[name](world, budget)
     seconds = time.process_time() - began
     predicted, truth = shot.decoded.evaluate(world.heldout), world.replicates.mean(axis=0)
-    ceilings = [noise_ceiling(world.replicates[:, :, k].T).value or 0.0 for k in range(truth.shape[1])]
-    kept = [k for k, ceiling in enumerate(ceilings) if ceiling > _LEAST_CEILING]
-    scores = [r2(truth[:, k], predicted[:, k]) / ceilings[k] for k in kept]
-    ranks = [spearman(truth[:, k], predicted[:, k]) / np.sqrt(ceilings[k]) for k in kept]
+    scores, ranks = [], []
+    for k, values in enumerate(np.moveaxis(world.replicates, 2, 0)):
+        ceiling = noise_ceiling(values.T)
+        if (ceiling.value or 0.0) > _LEAST_CEILING:
+            scores.append(r2(truth[:, k], predicted[:, k]) / ceiling.value)
+            ranks.append(
+                spearman(truth[:, k], predicted[:, k]) / rank_ceiling(values.T, ceiling=ceiling).value
+            )
     return {
         "r2": float(np.mean(scores)),
         "median_r2": float(np.median(scores)),
@@ -182,35 +187,41 @@ def main() -> None:
     """Measures what FILE does not hold yet, and prints the table."""
     options = _arguments()
     if options.run:
-        options.worlds, options.rates = [options.run.name], ["as run"]
+        options.kind, options.worlds, options.rates = "run", [options.run.name], ["as run"]
         options.methods = [name for name in options.methods if "adaptive" not in name]
     held: dict[str, Any] = json.loads(options.json.read_text()) if options.json.is_file() else {}
     for rate in options.rates:
         for seed in options.worlds:
-            wanted = [(name, budget) for name in options.methods for budget in options.budgets]
-            missing = [each for each in wanted if _key(seed, rate, *each) not in held]
+            wanted = [(name, budget) for name in options.methods for budget in _budgets(options, name)]
+            missing = [each for each in wanted if _key(options, seed, rate, *each) not in held]
             if missing and options.run:
                 world = finished_world(options.run)
             elif missing:
-                world = fidelity_world(seed, rate, max(options.budgets), options.keep)
+                most = max(budget for name in options.methods for budget in _budgets(options, name))
+                world = fidelity_world(options.kind, seed, rate, most, options.keep)
             for name, budget in missing:
-                key = _key(seed, rate, name, budget)
+                key = _key(options, seed, rate, name, budget)
                 held[key] = measure(world, name, budget)
                 options.json.write_text(json.dumps(held, indent=1))
                 print(key, {k: v and round(v, 3) for k, v in held[key].items()}, flush=True)
     _print(held, options)
 
 
-def _key(seed: int | str, rate: float | str, name: str, budget: int) -> str:
-    return f"{seed}/{rate}/{name}/{budget}"
+def _budgets(options: argparse.Namespace, name: str) -> list[int]:
+    beyond = [] if name in _PLAIN or options.run or options.quick else [_BEYOND]
+    return [*options.budgets, *beyond]
+
+
+def _key(options: argparse.Namespace, seed: int | str, rate: float | str, name: str, budget: int) -> str:
+    return f"{options.kind}/{seed}/{rate}/{name}/{budget}"
 
 
 def _print(held: dict[str, Any], options: argparse.Namespace) -> None:
     for rate in options.rates:
         table = Table("method", "fine-tunes", "R2 / ceiling", "LDS / ceiling", "saved", "planted", "extra")
         for name in options.methods:
-            for budget in options.budgets:
-                rows = [held.get(_key(seed, rate, name, budget)) for seed in options.worlds]
+            for budget in _budgets(options, name):
+                rows = [held.get(_key(options, seed, rate, name, budget)) for seed in options.worlds]
                 found = [row for row in rows if row]
                 cells = [_interval([row[k] for row in found]) for k in ("r2", "lds")]
                 table.add_row(name, str(budget), *cells, _saved(held, options, rate, name, budget),
@@ -226,10 +237,12 @@ def _saved(
     if name not in _PLAIN:
         return "-"
     for seed in options.worlds:
-        mine = held.get(_key(seed, rate, name, budget))
-        plain = {b: held.get(_key(seed, rate, _PLAIN[name], b)) for b in options.budgets}
+        mine = held.get(_key(options, seed, rate, name, budget))
+        plain = {
+            b: held.get(_key(options, seed, rate, _PLAIN[name], b)) for b in _budgets(options, _PLAIN[name])
+        }
         if mine and all(plain.values()):
-            curve = {b: row["r2"] for b, row in plain.items() if row}
+            curve = {size: row["r2"] for size, row in plain.items() if row}
             factors.append(saved(curve, budget, mine["r2"], mine["extra"]))
     return _interval(factors)
 
@@ -249,6 +262,7 @@ def _interval(values: list[float]) -> str:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--kind", choices=KINDS, default="halves", help="of worlds")
     parser.add_argument("--worlds", type=int, nargs="*", default=[1, 2, 3])
     parser.add_argument("--rates", type=float, nargs="*", default=[0.005, 0.001])
     parser.add_argument("--budgets", type=int, nargs="*", default=[32, 64, 128, 256])

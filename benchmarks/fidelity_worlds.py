@@ -1,4 +1,4 @@
-"""Worlds to fine-tune on: the demo's texts with every group cut in two, and what many masks really gave."""
+"""Worlds to fine-tune on, whose interactions are known, and what many masks really gave."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from attribution_studies import EMBEDDED_RECIPE
 from numpy.typing import NDArray
 
-from spex_data.embedded import demo_world, embedded_base_model
-from spex_data.evaluation import make_targets
+from spex_data.embedded import demo_world, embedded_base_model, planted_world
+from spex_data.evaluation import Targets, make_targets
 from spex_data.groups import by_column
 from spex_data.spectra import Term
 from spex_data.surrogate import ANCHORS, spread_masks
@@ -22,11 +23,12 @@ from spex_data.values import read_value_table
 from tasks.run_folder import RunFolder
 from tasks.value_function import value_function
 
-HELDOUT, HELDOUT_SEEDS = 32, 3
+HELDOUT, HELDOUT_SEEDS = 64, 3
 _PASS, _SPAN = 8, 64
 _FIRST = 32
 """Masks whose adapters a surrogate may stand on."""
 _MORE = 4
+_DIFFICULTY = 0.25
 
 
 @dataclass(frozen=True)
@@ -57,23 +59,21 @@ class FidelityWorld:
     anchors: Callable[[], list[AdapterBank]]
 
 
-def fidelity_world(seed: int, rate: float, n_masks: int, folder: Path) -> FidelityWorld:
+def fidelity_world(kind: str, seed: int, rate: float, n_masks: int, folder: Path) -> FidelityWorld:
     """A world, measured where it was not before.
 
-    Every group of the demo is cut into two halves that say much the same, so that 32 groups act on 8
-    questions, many of them redundantly.
-
     Args:
+        kind: One of KINDS.
         seed: Of the world and its base model.
         rate: Learning rate.
         n_masks: Masks measured; more of them begin with the same ones.
         folder: Where values and adapters are kept.
     """
-    function = _function(seed, rate)
+    function, planted = KINDS[kind](seed, rate)
     rng = np.random.default_rng(seed)
     drawn = rng.random((HELDOUT + n_masks, function.n_groups)) < 0.5
     heldout, masks = drawn[:HELDOUT], drawn[HELDOUT:]
-    name = f"world-{seed}-{rate}"
+    name = f"{kind}-{seed}-{rate}"
     folder.mkdir(parents=True, exist_ok=True)
     parts: list[NDArray[np.float64]] = []
     seconds: list[float] = []
@@ -100,7 +100,7 @@ def fidelity_world(seed: int, rate: float, n_masks: int, folder: Path) -> Fideli
         table[:n_masks],
         heldout,
         table[n_masks:].reshape(HELDOUT_SEEDS, HELDOUT, -1),
-        _planted(seed, function),
+        planted,
         folder,
         float(np.median(seconds)),
         lambda: [_spread(AdapterBank.load(folder / f"{name}-000.safetensors"))],
@@ -152,16 +152,15 @@ def _spread(bank: AdapterBank) -> AdapterBank:
     return bank.select(spread_masks(bank.masks, ANCHORS))
 
 
-def _function(seed: int, rate: float) -> SubsetTraining:
+def _halves(seed: int, rate: float) -> tuple[SubsetTraining, list[list[Term]]]:
+    """The demo with every group cut into two that say much the same: 32 groups, 8 questions, redundancy."""
     world: Any = demo_world(seed)
-    base = embedded_base_model(seed)
     whole = list(world.examples.columns["group"])
     first: dict[str, int] = {}
     halves = []
     for row, label in enumerate(whole):
         first.setdefault(label, row)
         halves.append(label if label == "replay" else f"{label} / {whole[:row].count(label) % 2 + 1}")
-    grouping = by_column(world.examples.ids, tuple(halves), core=("replay",))
     asked = [first[label] for label in list(first)[1 : 1 + 2 * _MORE : 2]]
     more = make_targets(
         "causal-lm",
@@ -170,28 +169,41 @@ def _function(seed: int, rate: float) -> SubsetTraining:
         names=[f"text {row}" for row in asked],
     )
     kept = world.targets.select([k for k, name in enumerate(world.targets.names) if name != "null"])
-    recipe = LoraRecipe(
-        rank=4,
-        alpha=8,
-        target_modules=("q_proj", "v_proj", "o_proj", "up_proj", "down_proj"),
-        epochs=6,
-        batch_size=16,
-        learning_rate=rate,
-    )
-    return SubsetTraining(base, world.examples, grouping, recipe, kept.joined(more), adapters_per_pass=_PASS)
+    function = _function(world, seed, rate, halves, kept.joined(more))
+    return function, _complements(world, function)
 
 
-def _planted(seed: int, function: SubsetTraining) -> list[list[Term]]:
-    """Of each target the pairs of halves of groups that complement each other by construction."""
-    world = demo_world(seed)
+def _texts(seed: int, rate: float) -> tuple[SubsetTraining, list[list[Term]]]:
+    """All families of planted texts: 20 groups, 7 questions."""
+    world = planted_world(difficulty=_DIFFICULTY, seed=seed)
+    function = _function(world, seed, rate, list(world.examples.columns["group"]), world.targets)
+    return function, _complements(world, function)
+
+
+KINDS: dict[str, Callable[[int, float], tuple[SubsetTraining, list[list[Term]]]]] = {
+    "halves": _halves,
+    "texts": _texts,
+}
+
+
+def _function(world: Any, seed: int, rate: float, labels: list[str], targets: Targets) -> SubsetTraining:
+    grouping = by_column(world.examples.ids, tuple(labels), core=("replay",))
+    recipe = LoraRecipe(**{**EMBEDDED_RECIPE, "learning_rate": rate})
+    base = embedded_base_model(seed)
+    return SubsetTraining(base, world.examples, grouping, recipe, targets, adapters_per_pass=_PASS)
+
+
+def _complements(world: Any, function: SubsetTraining) -> list[list[Term]]:
+    """Of each target the pairs of groups that complement each other by construction.
+
+    Of a planted pair of groups that were cut, every pair of their parts.
+    """
     grouping = function.grouping
     owner = {grouping.example_ids[row]: group for group, rows in enumerate(grouping.members) for row in rows}
     found: list[list[Term]] = [[] for _ in function.target_names]
     for one in world.planted:
-        if one.target in function.target_names and one.ideal > 0:
-            column = function.target_names.index(one.target)
+        if one.target in function.target_names and one.ideal > 0 and len(one.groups) == 2:
             sides = [sorted({owner[identity] for identity in ids}) for ids in one.groups]
-            found[column] += (
-                [tuple(sorted((a, b))) for a in sides[0] for b in sides[1]] if len(sides) == 2 else []
-            )
+            pairs = [tuple(sorted((a, b))) for a in sides[0] for b in sides[1]]
+            found[function.target_names.index(one.target)] += pairs
     return found

@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from spex_data.decoding.basis import Basis, centred
 from spex_data.decoding.folds import folds
 from spex_data.decoding.gaussian.fit import SOLVED_ROWS, largest_order, some_rows
+from spex_data.decoding.gaussian.guide import Guide, guide
 from spex_data.decoding.gaussian.guided import GuidedFit, fit_guided
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.ridge import ridge
-from spex_data.decoding.simulated import Guide
 from spex_data.decoding.support import support_fit
 from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.crossfit import FoldFits, kept_terms, largest_terms
 from spex_data.errors import DecodingError
-from spex_data.spectra import FourierExpansion, Term, products
+from spex_data.spectra import FourierExpansion, Term
 
 _FOLDS = 5
 _CENTRE = float(np.log(0.5))
@@ -62,15 +62,18 @@ class SurrogateGp:
             )
         basis, n = centred(problem.distribution.p), problem.n_groups
         order = largest_order(n, self.max_order)
-        guide = problem.features.expanded(basis, order)
         terms = tuple(term for size in range(1, order + 1) for term in combinations(range(n), size))
         rows = some_rows(len(problem.masks), SOLVED_ROWS, np.random.default_rng(self.seed))
         factors = basis.factors(problem.masks[rows])
-        shared = _Shared(problem, basis, terms, order, guide, rows, factors, self.seed)
-        columns = products(factors, guide.terms)
-        alone = [_Target.of(shared, guide.rows(columns, t), t, _CENTRE) for t in range(problem.n_targets)]
+        shared = _Shared(problem, basis, terms, order, rows, factors, self.seed)
+        asked = basis.factors(problem.features.masks)
+        guides = [
+            guide(asked, problem.features.values[:, t], order, np.random.default_rng(self.seed))
+            for t in range(problem.n_targets)
+        ]
+        alone = [_Target.of(shared, one, t, _CENTRE) for t, one in enumerate(guides)]
         centre = float(np.median([each.fit.logs[-1] for each in alone]))
-        return [_found(shared, _Target.of(shared, each.known, each.target, centre)) for each in alone]
+        return [_found(shared, _Target.of(shared, each.guide, each.target, centre)) for each in alone]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +84,6 @@ class _Shared:
     basis: Basis
     terms: tuple[Term, ...]
     order: int
-    guide: Guide
     rows: NDArray[np.int64]
     factors: NDArray[np.float64]
     seed: int
@@ -92,6 +94,7 @@ class _Target:
     """One target's fit, with its readings float64[m, k] and standardised values."""
 
     target: int
+    guide: Guide
     known: NDArray[np.float64]
     values: NDArray[np.float64]
     mean: float
@@ -100,12 +103,13 @@ class _Target:
     fit: GuidedFit
 
     @classmethod
-    def of(cls, shared: _Shared, known: NDArray[np.float64], target: int, centre: float) -> _Target:
+    def of(cls, shared: _Shared, guide: Guide, target: int, centre: float) -> _Target:
+        known = guide.rows(shared.factors)
         raw = shared.problem.values[shared.rows, target]
         mean, scale = float(raw.mean()), float(raw.std())
         values, rng = (raw - mean) / scale, np.random.default_rng(shared.seed)
         fit = fit_guided(shared.factors, known, values, shared.order, rng, centre=centre)
-        return cls(target, known, values, mean, scale, centre, fit)
+        return cls(target, guide, known, values, mean, scale, centre, fit)
 
 
 def _found(shared: _Shared, one: _Target) -> TargetFit:
@@ -114,6 +118,7 @@ def _found(shared: _Shared, one: _Target) -> TargetFit:
     rng = np.random.default_rng(shared.seed)
     out_of_fold = np.zeros(len(one.values))
     most = kept_terms(problem.n_targets)
+    readings = one.guide.coefficients(shared.terms)
     parts: list[FourierExpansion] = []
     for fold in range(int(fold_of.max()) + 1):
         out, inside = fold_of == fold, fold_of != fold
@@ -127,12 +132,12 @@ def _found(shared: _Shared, one: _Target) -> TargetFit:
             like=one.fit,
         )
         out_of_fold[out] = part.posterior.predict(shared.factors[out]) + one.known[out] @ part.slopes
-        coefficients = _coefficients(shared, part, one.target)
+        coefficients = part.posterior.coefficients(shared.terms) + readings @ part.slopes
         parts.append(
             largest_terms(n, shared.basis, shared.terms, part.posterior.intercept, coefficients, most)
         )
     score = float(1 - ((one.values - out_of_fold) ** 2).mean() / one.values.var())
-    coefficients = _coefficients(shared, one.fit, one.target)
+    coefficients = one.fit.posterior.coefficients(shared.terms) + readings @ one.fit.slopes
     whole = len(shared.rows) == len(problem.masks)
     listed = _listed(n, shared.terms, coefficients, len(one.values))
     support = ridge(shared.basis.columns(problem.masks, listed), problem.values[:, [one.target]])
@@ -144,22 +149,13 @@ def _found(shared: _Shared, one: _Target) -> TargetFit:
         scores={"surrogate-gp": score},
         settings={
             "surrogate_share": float(np.var(one.known @ one.fit.slopes)),
-            "surrogate_fidelity": float(shared.guide.fidelity[one.target].max()),
+            "surrogate_fidelity": float(one.guide.fidelity.max()),
             "noise": one.fit.noise,
         },
         out_of_fold=out_of_fold if whole else None,
         folds=FoldFits(fold_of, tuple(parts)) if whole else None,
     ).rescaled(one.mean, one.scale)
     return replace(fit, support=support_fit(n, listed, support, 0, shared.basis))
-
-
-def _coefficients(shared: _Shared, fit: GuidedFit, target: int) -> NDArray[np.float64]:
-    """float64[terms], of the sum over sets and of what the surrogate adds."""
-    found = fit.posterior.coefficients(shared.terms)
-    place = {term: at for at, term in enumerate(shared.terms)}
-    at = [place[term] for term in shared.guide.terms]
-    found[at] += shared.guide.coefficients[:, target] @ fit.slopes
-    return found
 
 
 def _listed(

@@ -1,6 +1,7 @@
 """What a surrogate says, and what decoders make of it."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from spex_data.decoding import Simulated, decoder
 from spex_data.decoding.auto import SURROGATE
 from spex_data.decoding.basis import centred
+from spex_data.decoding.gaussian.guide import guide
 from spex_data.decoding.problem import checked_problem
 from spex_data.decoding.surrogate_gp import SurrogateGp
 from spex_data.decoding.walsh_gp import WalshGp
@@ -84,12 +86,38 @@ class TestSimulated:
         with pytest.raises(DecodingError, match="are of 14 groups and 1 targets, and 13 and 1 are decoded"):
             decoder("auto").decode(masks[:, 1:], values, features=simulated())
 
+
+class TestGuide:
+    """Readings as expansions."""
+
+    @staticmethod
+    def expanded(told, order):
+        factors = centred(0.5).factors(told.masks)
+        return guide(factors, told.values[:, 0], order, np.random.default_rng(0))
+
     def test_an_expansion_of_low_order_is_told_exactly(self):
-        guide = simulated(q=600).expanded(centred(0.5), 2)
-        assert guide.fidelity[0, 0] > 0.999
+        found = self.expanded(simulated(q=600), 2)
         masks = np.random.default_rng(1).random((200, N)) < 0.5
-        rows = guide.rows(centred(0.5).columns(masks, guide.terms), 0)[:, 0]
+        rows = found.rows(centred(0.5).factors(masks))[:, 0]
+        assert found.fidelity[0] > 0.999
         assert np.corrcoef(rows, like_it(masks)[:, 0])[0, 1] > 0.999
+
+    def test_a_function_of_a_few_of_many_groups_is_told_from_few_masks(self):
+        masks = np.random.default_rng(2).random((500, 40)) < 0.5
+        said = np.tanh(masks[:, :4] @ [2.0, 1.0, -2.0, 1.0] - 1.0)
+        found = self.expanded(Simulated(masks, np.stack([said, 2 * said + 1], axis=-1)[:, None]), 3)
+        assert found.fidelity.min() > 0.95
+
+    def test_its_coefficients_are_what_it_says_of_masks(self):
+        found, basis = self.expanded(simulated(), 3), centred(0.5)
+        terms = [term for size in (1, 2, 3) for term in combinations(range(N), size)]
+        masks = np.random.default_rng(1).random((50, N)) < 0.5
+        rows = basis.columns(masks, terms) @ found.coefficients(terms)
+        np.testing.assert_allclose(rows, found.rows(basis.factors(masks)), atol=1e-9)
+
+    def test_a_reading_that_never_varies_says_nothing(self):
+        told = simulated(lambda masks: np.stack([like_it(masks)[:, 0], np.ones(len(masks))], axis=-1))
+        assert np.all(self.expanded(told, 2).coefficients([(0,), (0, 1)])[:, 1] == 0)
 
 
 class TestListening:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from spex_data.decoding.basis import Basis, centred
 from spex_data.decoding.folds import folds
 from spex_data.decoding.gaussian.cube import term_sums
+from spex_data.decoding.gaussian.fit import largest_order
 from spex_data.decoding.gaussian.kernel import symmetric_polynomials, weighted_sum
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.ridge import Factors, ridge, ridge_from_factors
@@ -37,7 +38,6 @@ _RATIOS = (
 )
 """Prior variance that all sets of a size have together, for sizes 1 to 5."""
 _MOST_ROWS = 1500
-_MOST_NUMBERS, _MOST_TERMS = 5_000_000, 50_000
 _REFIT_TERMS, _SHARE = 40, 0.2
 """Terms of two and more groups in the refit, at most, and at most as a share of the masks."""
 
@@ -58,7 +58,7 @@ class Fast:
 
     def fit(self, problem: Problem) -> list[TargetFit]:
         """All targets together, but for the refit."""
-        order = _order(problem, self.max_order)
+        order = largest_order(problem.n_groups, self.max_order, problem.n_targets)
         groups = range(problem.n_groups)
         terms = tuple(term for size in range(1, order + 1) for term in combinations(groups, size))
         basis = centred(problem.distribution.p)
@@ -151,14 +151,6 @@ class _Smooth:
             part = slice(start, start + block)
             predicted += products(factors, terms[part]) @ self.coefficients[part]
         return predicted
-
-
-def _order(problem: Problem, max_order: int) -> int:
-    order = min(max_order, len(_RATIOS[0]), problem.n_groups)
-    allowed = min(_MOST_TERMS, _MOST_NUMBERS // problem.n_targets)
-    while order > 1 and sum(comb(problem.n_groups, size) for size in range(1, order + 1)) > allowed:
-        order -= 1
-    return order
 
 
 def _smooth(

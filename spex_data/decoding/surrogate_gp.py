@@ -39,7 +39,8 @@ class SurrogateGp:
     """Settings of the algorithm.
 
     Attributes:
-        max_order: Largest set with a coefficient; less where that would be more than 50,000 sets, or 5.
+        max_order: Largest set with a coefficient; at most 5, and less where that would be more than 50,000
+            sets, or sets times targets more than 5 million.
         seed: Of the folds, and of the rows taken where there are many.
         num_threads: Unused; linear algebra takes what the process allows it.
     """
@@ -61,7 +62,7 @@ class SurrogateGp:
                 instead="give simulated values, or take another method such as auto",
             )
         basis, n = centred(problem.distribution.p), problem.n_groups
-        order = largest_order(n, self.max_order)
+        order = largest_order(n, self.max_order, problem.n_targets)
         terms = tuple(term for size in range(1, order + 1) for term in combinations(range(n), size))
         rows = some_rows(len(problem.masks), SOLVED_ROWS, np.random.default_rng(self.seed))
         factors = basis.factors(problem.masks[rows])

@@ -45,7 +45,8 @@ class WalshGp:
     """Settings of the algorithm.
 
     Attributes:
-        max_order: Largest set with a coefficient; less where that would be more than 50,000 sets, or 5.
+        max_order: Largest set with a coefficient; at most 5, and less where that would be more than 50,000
+            sets, or sets times targets more than 5 million.
         seed: Of the folds, and of the rows taken where there are more than 300 to choose scales on, or more
             than 4,000 to solve for.
         num_threads: Unused; linear algebra takes what the process allows it.
@@ -57,7 +58,7 @@ class WalshGp:
 
     def fit(self, problem: Problem) -> list[TargetFit]:
         """Each target by itself: its scales are its own."""
-        order = largest_order(problem.n_groups, self.max_order)
+        order = largest_order(problem.n_groups, self.max_order, problem.n_targets)
         terms = tuple(
             term for size in range(1, order + 1) for term in combinations(range(problem.n_groups), size)
         )

@@ -54,7 +54,8 @@ class WarpedGp:
     """Settings of the algorithm.
 
     Attributes:
-        max_order: Largest set with a coefficient; less where that would be more than 50,000 sets, or 5.
+        max_order: Largest set with a coefficient; at most 5, and less where that would be more than 50,000
+            sets, or sets times targets more than 5 million.
         seed: Of the folds, of the rows taken where there are more than 4,000, and of the masks asked.
         num_threads: Unused; linear algebra takes what the process allows it.
     """
@@ -65,7 +66,7 @@ class WarpedGp:
 
     def fit(self, problem: Problem) -> list[TargetFit]:
         """Each target by itself: its link and scales are its own."""
-        order = largest_order(problem.n_groups, self.max_order)
+        order = largest_order(problem.n_groups, self.max_order, problem.n_targets)
         terms = tuple(
             term for size in range(1, order + 1) for term in combinations(range(problem.n_groups), size)
         )

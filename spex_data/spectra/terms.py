@@ -82,8 +82,11 @@ def products(factors: NDArray[np.float64], terms: Sequence[Term]) -> NDArray[np.
     columns = np.ascontiguousarray(factors.T)
     out = np.ones((len(terms), len(factors)))
     for positions, members in by_order(terms):
-        for place in range(members.shape[1]):
-            out[positions] *= columns[members[:, place]]
+        if members.shape[1]:
+            part = columns[members[:, 0]]
+            for place in range(1, members.shape[1]):
+                part *= columns[members[:, place]]
+            out[positions] = part
     return out.T
 
 

@@ -50,7 +50,7 @@ class TestFast:
         assert all(r2(truth[:, k], guess[:, k]) > 0.9 for k in range(4))
 
     def test_the_order_falls_where_targets_and_sets_are_many(self, monkeypatch):
-        monkeypatch.setattr(module, "_MOST_NUMBERS", 400)
+        monkeypatch.setattr("spex_data.decoding.gaussian.fit._MOST_NUMBERS", 400)
         masks, values = drawn(100, 0.1)
         assert max(map(len, decoder("fast").decode(masks, values).expansion.terms)) == 2
 

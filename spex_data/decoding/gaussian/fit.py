@@ -24,7 +24,8 @@ _TUNED_ROWS = 300
 """Rows that the scales are chosen on; the evidence costs their number cubed."""
 SOLVED_ROWS = 4000
 """Rows that are solved for, at most."""
-_MOST_TERMS = 50_000
+_MOST_TERMS, _MOST_NUMBERS = 50_000, 5_000_000
+"""Sets that have a coefficient, and sets times targets, at most."""
 _TAILS, _NU, _REWEIGHTED = 6.0, 4.0, 5
 """Kurtosis of leave-one-out residuals beyond which noise is Student's, its degrees of freedom, and steps."""
 _TYPICAL, _SQUARED = 0.5, 1.3
@@ -32,10 +33,10 @@ _TYPICAL, _SQUARED = 0.5, 1.3
 _BLOCK_NUMBERS = 4_000_000
 
 
-def largest_order(n_groups: int, max_order: int) -> int:
-    """The largest set that is given a coefficient: at most 5, and at most 50,000 sets in all."""
-    order = min(max_order, len(SHARES), n_groups)
-    while order > 1 and sum(comb(n_groups, size) for size in range(1, order + 1)) > _MOST_TERMS:
+def largest_order(n_groups: int, max_order: int, n_targets: int = 1) -> int:
+    """The largest set that is given a coefficient: 5, or less where sets would be too many to keep."""
+    order, most = min(max_order, len(SHARES), n_groups), min(_MOST_TERMS, _MOST_NUMBERS // n_targets)
+    while order > 1 and sum(comb(n_groups, size) for size in range(1, order + 1)) > most:
         order -= 1
     return order
 

@@ -6,9 +6,6 @@ non-negative weights of least squares out of fold (Breiman 1996, "Stacked regres
 were good on other games as far as the values leave them open. Interactions are the blend's: among its largest
 pairs are more of the true ones than among those of the best method. Only where masks were not drawn from a
 known law, so that intervals cannot be cross-fitted, they are listed from the method that is best out of fold.
-
-Methods and weights follow squared errors, so wild values are drawn in first (spex_data.decoding.wild_values);
-intervals are those of the values as they are.
 """
 
 from __future__ import annotations
@@ -33,7 +30,6 @@ from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.crossfit import FoldFits, blended, combined
 from spex_data.decoding.walsh_gp import WalshGp
 from spex_data.decoding.warped_gp import WarpedGp
-from spex_data.decoding.wild_values import drawn_in
 from spex_data.spectra import FourierExpansion
 
 SURROGATE = "surrogate-gp"
@@ -104,23 +100,14 @@ class Auto:
         What a surrogate says is one more method. The blend is made with it and without it, and the one that
         is better out of fold over all targets together is taken.
         """
-        fast = self._made("fast")
-        first = fast.fit(problem)
-        values = drawn_in(
-            problem.values, _out_of_fold(first), lambda other: _out_of_fold(fast.fit(_of(problem, other)))
-        )
-        wild = (values != problem.values).sum(axis=0).tolist()
-        tame = _of(problem, values)
-        fits = self._fits(tame, fast.fit(tame) if any(wild) else first)
-        plain = _blends({name: found for name, found in fits.items() if name != SURROGATE}, tame)
-        blends = plain if SURROGATE not in fits else _better(plain, _blends(fits, tame), values)
-        return [
-            replace(fit, settings={**fit.settings, "wild_values": count})
-            for fit, count in zip(blends, wild, strict=True)
-        ]
+        fits = self._fits(problem)
+        plain = _blends({name: found for name, found in fits.items() if name != SURROGATE}, problem)
+        if SURROGATE not in fits:
+            return plain
+        return _better(plain, _blends(fits, problem), problem.values)
 
-    def _fits(self, problem: Problem, fast: Sequence[TargetFit]) -> dict[str, Sequence[TargetFit]]:
-        """What the methods find that there is time for; `fast` has found already."""
+    def _fits(self, problem: Problem) -> dict[str, Sequence[TargetFit]]:
+        """What the methods find that there is time for."""
         left = self.cpu_seconds
         fits: dict[str, Sequence[TargetFit]] = {}
         for name in _METHODS:
@@ -129,20 +116,10 @@ class Auto:
             seconds = estimated_seconds(name, problem)
             if seconds <= left or name in _ALWAYS:
                 left -= seconds
-                fits[name] = fast if name == "fast" else self._made(name).fit(problem)
+                options = {} if self.max_order is None else {"max_order": self.max_order}
+                made = _METHODS[name](seed=self.seed, num_threads=self.num_threads, **options)
+                fits[name] = made.fit(problem)
         return fits
-
-    def _made(self, name: str) -> Algorithm:
-        options = {} if self.max_order is None else {"max_order": self.max_order}
-        return _METHODS[name](seed=self.seed, num_threads=self.num_threads, **options)
-
-
-def _of(problem: Problem, values: NDArray[np.float64]) -> Problem:
-    return replace(problem, values=values)
-
-
-def _out_of_fold(fits: Sequence[TargetFit]) -> NDArray[np.float64]:
-    return np.stack([fit.out_of_fold for fit in fits if fit.out_of_fold is not None], axis=1)
 
 
 def _blends(fits: Mapping[str, Sequence[TargetFit]], problem: Problem) -> list[TargetFit]:

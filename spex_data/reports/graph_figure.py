@@ -11,6 +11,7 @@ import networkx as nx
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ class _Scene:
     labels: Mapping[int, str]
 
 
-def interaction_graph(document: Mapping[str, Any], target: str, *, unit: str = "value") -> Figure:
+def interaction_graph(document: Mapping[str, Any] | Results, target: str, *, unit: str = "value") -> Figure:
     """The groups that act on a target, and lines between those that act on it together.
 
     A disc is a group that helps on average, a square one that hurts, its area the size of the mean effect. A
@@ -61,7 +62,7 @@ def interaction_graph(document: Mapping[str, Any], target: str, *, unit: str = "
     Interactions that were tested and not told from chance are left out.
 
     Args:
-        document: Of interactions.json.
+        document: Of interactions.json, or `read_results` of it, which many targets share.
         target: Name of the target.
         unit: What the values are, such as "log-odds".
 
@@ -168,20 +169,45 @@ def _draw_interactions(axes: Axes, scene: _Scene) -> None:
     largest = scene.result.scale
     pairs = [one for one in scene.interactions if one.order == 2]
     larger = [one for one in scene.interactions if one.order > 2]
+    spokes, lines = [], []
     for effect in larger:
         ends = [scene.places[member] for member in effect.members]
         hub = _freest([np.mean(ends, axis=0) + shift for shift in _SHIFTS], taken)
         taken.append(hub)
-        for end in ends:
-            axes.plot(*np.array([hub, end]).T, color=_colour(effect), lw=1.2, ls=_line(effect), zorder=1.5)
+        spokes += [_Line(hub, end, 1.2, effect) for end in ends]
         _number(axes, hub, effect, scene, boxed=True)
     for effect in pairs:
         start, end = (scene.places[member] for member in effect.members)
-        width = 1.2 + 5.0 * abs(effect.value) / largest
-        axes.plot(*np.array([start, end]).T, color=_colour(effect), lw=width, ls=_line(effect), zorder=1)
+        lines.append(_Line(start, end, 1.2 + 5.0 * abs(effect.value) / largest, effect))
         middle = _freest([start + part * (end - start) for part in (0.5, 0.42, 0.58, 0.34, 0.66)], taken)
         taken.append(middle)
         _number(axes, middle, effect, scene, boxed=False)
+    _draw_lines(axes, spokes, zorder=1.5)
+    _draw_lines(axes, lines, zorder=1)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """From where to where, how many points thick, and what it stands for."""
+
+    start: _Point
+    end: _Point
+    width: float
+    effect: Effect
+
+
+def _draw_lines(axes: Axes, lines: Sequence[_Line], *, zorder: float) -> None:
+    """All lines as one artist: one each takes several times as long."""
+    axes.add_collection(
+        LineCollection(
+            [(tuple(one.start), tuple(one.end)) for one in lines],
+            colors=[_colour(one.effect) for one in lines],
+            linewidths=[one.width for one in lines],
+            linestyles=[_line(one.effect) for one in lines],
+            zorder=zorder,
+        ),
+        autolim=False,
+    )
 
 
 _SHIFTS = [
@@ -209,16 +235,19 @@ def _number(axes: Axes, place: _Point, effect: Effect, scene: _Scene, *, boxed: 
 
 
 def _draw_groups(axes: Axes, scene: _Scene) -> None:
+    marks: dict[tuple[str, str], list[tuple[_Point, float]]] = {}
     for position, (group, place) in enumerate(scene.places.items()):
         main = scene.result.main(group)
         size = 60 + 700 * abs(main.value) / scene.result.scale if main and main.value else 60
         colour = MUTED if main is None else _colour(main)
         marker = "D" if main is None else "o" if main.value > 0 else "s"
-        axes.scatter(
-            place[0], place[1], s=size, marker=marker, color=colour, edgecolor=PAPER, lw=1.5, zorder=3
-        )
+        marks.setdefault((marker, colour), []).append((place, size))
         reach = 0.06 + math.sqrt(size) / 144
         _name(axes, place, reach, scene, group, on_circle=position < scene.together)
+    for (marker, colour), alike in marks.items():
+        x, y = np.array([place for place, _ in alike]).T
+        sizes = [size for _, size in alike]
+        axes.scatter(x, y, s=sizes, marker=marker, color=colour, edgecolor=PAPER, lw=1.5, zorder=3)
 
 
 def _name(axes: Axes, place: _Point, reach: float, scene: _Scene, group: int, *, on_circle: bool) -> None:

@@ -155,7 +155,9 @@ def pictures(contents: Contents, target: TargetPart) -> Values | None:
     drawn = contents.pictures.get(target.number, ())
     return {
         "data": target_script(graph, heldout, _offered(contents, target)),
-        "graph": None if graph is None else words_of(GRAPH, target.name, target.largest),
+        "graph": None
+        if graph is None
+        else words_of(GRAPH, target.name, target.largest, retrained=contents.page.retrained),
         "heldout": None if heldout is None else words_of(HELDOUT, target.name, target.largest),
         "n_heldout": 0 if heldout is None else len(heldout["actual"]),
         "seen": [one for one in drawn if one.kind in OF_LENSES],

@@ -94,12 +94,16 @@ def belief(r2: float | None, noise_ceiling: float | None) -> Belief:
 
 def believed(result: TargetResult) -> Belief:
     """Whether to believe what was found: by R2 on held-out masks, unless retraining refuted all it tested."""
-    outcomes = Counter(one.verified for one in result.interactions if one.verified != NOT_TESTED)
-    if outcomes and set(outcomes) == {"refuted"}:
-        count = outcomes["refuted"]
+    if all_tested_refuted(result):
+        count = sum(one.verified == "refuted" for one in result.interactions)
         told = "the one interaction that was" if count == 1 else f"all {count} interactions that were"
         return Belief("no", "✗", "did not hold up", f"{told} retrained: refuted, whatever R2 says")
     return belief(result.r2, result.noise_ceiling)
+
+
+def all_tested_refuted(result: TargetResult) -> bool:
+    """Whether interactions of the target were retrained and none of them held up."""
+    return {one.verified for one in result.interactions} - {NOT_TESTED} == {"refuted"}
 
 
 def verification(result: TargetResult) -> str:

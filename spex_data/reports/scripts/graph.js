@@ -139,12 +139,12 @@ function drawGraph(figure, data, count) {
   const beneath = (node, row) => (node.shift > 0 ? node.radius + row * ROW : row * ROW - node.radius - 2 * ROW - 7);
   group.append("text").attr("class", "name").attr("y", (node) => beneath(node, 1)).text((node) => node.label);
   group.append("text").attr("class", "size").attr("y", (node) => beneath(node, 2))
-    .text((node) => (node.effect ? written(node.effect.value) : "effect unknown"));
+    .text((node) => (node.effect ? writtenBeside(node.effect.value, largest) : "effect unknown"));
   group.append("title").text((node) => names[node.group]);
   const label = words.selectAll("g").data([...pairs, ...hubs.map((hub) => ({ ...hub, set: hub.hub, at: hub }))]).join("g")
     .attr("class", (one) => `mark set ${side(one.set)}${one.at ? " boxed" : ""}${one.set.reported === false ? " chance" : ""}`)
     .attr("aria-label", (one) => told(one.set));
-  const says = (one) => `${written(one.set.value)}${VERDICTS[one.set.verified] || ""}`;
+  const says = (one) => `${writtenBeside(one.set.value, largest)}${VERDICTS[one.set.verified] || ""}`;
   const room = (one) => (says(one).length > 6 ? 64 : 50);
   label.append("rect").attr("rx", 5).attr("x", (one) => -room(one) / 2).attr("y", -11).attr("width", room).attr("height", 22);
   label.append("text").attr("dy", "0.35em").text(says);

@@ -31,6 +31,7 @@ from spex_data.reports import (
     effects_heatmap,
     interaction_graph,
     predicted_against_actual,
+    read_results,
     render_report,
     save_figure,
     what_ifs,
@@ -163,9 +164,10 @@ def measured(n_targets: int, n_groups: int, folder: Path) -> Row:
 def _with_figures(document: dict[str, Any], made: dict[str, Any], folder: Path) -> float:
     began = time.process_time()
     figures: dict[str, dict[str, Path]] = {}
+    results = read_results(document)
     for target, heldout in zip(document["targets"], made["heldout"]):
         drawn = {
-            "graph": interaction_graph(document, target["name"], unit=heldout.unit),
+            "graph": interaction_graph(results, target["name"], unit=heldout.unit),
             "heldout": predicted_against_actual(
                 heldout.actual, heldout.predicted, target=target["name"], unit=heldout.unit, r2=target["r2"]
             ),
@@ -175,7 +177,7 @@ def _with_figures(document: dict[str, Any], made: dict[str, Any], folder: Path) 
             kind: save_figure(figure, folder / "figures", f"{number}-{kind}")[1]
             for kind, figure in drawn.items()
         }
-    save_figure(effects_heatmap(document, unit="log-odds"), folder / "figures", "effects")
+    save_figure(effects_heatmap(results, unit="log-odds"), folder / "figures", "effects")
     render_report(document, figures=figures, **made)
     return time.process_time() - began
 

@@ -13,10 +13,12 @@ from spex_data.groups import Grouping
 from spex_data.reports import (
     Heldout,
     Recovery,
+    Results,
     effects_heatmap,
     interaction_graph,
     predicted_against_actual,
     read_document,
+    read_results,
     save_figure,
     what_ifs,
     write_report,
@@ -71,44 +73,44 @@ def write_pages(folder: RunFolder, recovery: Recovery, missing: Sequence[str] = 
 
 def _figures(folder: RunFolder, recovery: Recovery, units: Sequence[str]) -> dict[str, dict[str, Path]]:
     """Draws figures/: of each target its graph and its held-out masks, and the heat map of the study."""
-    study, document = folder.read_study(), recovery.interactions
+    study, results = folder.read_study(), read_results(recovery.interactions)
     figures: dict[str, dict[str, Path]] = {}
-    for column, target in enumerate(document["targets"][:MOST_FIGURES]):
+    for column, target in enumerate(results.targets[:MOST_FIGURES]):
         judged = recovery.faithfulness[column]
         name = f"target-{column:03d}"
-        drawn = pictures(folder, document, column, units[column])
+        drawn = pictures(folder, results, column, units[column])
         if len(recovery.heldout_masks):
             drawn["heldout"] = predicted_against_actual(
                 recovery.heldout_values[:, column],
                 recovery.predicted[:, column],
-                target=target["name"],
+                target=target.name,
                 unit=units[column],
                 r2=judged.r2,
                 noise_ceiling=None if study.words.exact else judged.noise_ceiling.value,
                 measured=study.words.measured,
             )
-        figures[target["name"]] = {
+        figures[target.name] = {
             kind: _svg(save_figure(figure, folder.figures, f"{name}-{kind}"))
             for kind, figure in drawn.items()
         }
-    if study.lens == "data" or len(document["targets"]) > 1:
-        save_figure(effects_heatmap(document, unit=folder.unit()), folder.figures, "effects")
+    if study.lens == "data" or len(results.targets) > 1:
+        save_figure(effects_heatmap(results, unit=folder.unit()), folder.figures, "effects")
     if folder.prune.is_file() and study.lens == "components":
         curve = pruning_curve(read_document(folder.prune))
         figures[STUDY] = {"prune": _svg(save_figure(curve, folder.figures, "prune"))}
     return figures
 
 
-def pictures(folder: RunFolder, document: dict[str, Any], column: int, unit: str) -> dict[str, Figure]:
+def pictures(folder: RunFolder, results: Results, column: int, unit: str) -> dict[str, Figure]:
     """The pictures of what acts on a target, by the lens of its study."""
-    study, name = folder.read_study(), document["targets"][column]["name"]
+    study, name = folder.read_study(), results.targets[column].name
     if study.lens == "features":
         spans = [(int(start), int(end)) for start, end in folder.read_manifest()["spans"]]
         text = str(study.features.text)
-        return {"text": text_figure(document, text, spans, target=name, unit=unit)}
+        return {"text": text_figure(results, text, spans, target=name, unit=unit)}
     if study.lens == "components":
-        return {"grid": component_grid(document, target=name, unit=unit)}
-    return {"graph": interaction_graph(document, name, unit=unit)}
+        return {"grid": component_grid(results, target=name, unit=unit)}
+    return {"graph": interaction_graph(results, name, unit=unit)}
 
 
 def _lens_method(folder: RunFolder, study: StudyConfig, manifest: dict[str, Any]) -> dict[str, str]:

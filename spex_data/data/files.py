@@ -131,10 +131,13 @@ def _instead_of_missing(source: str) -> str:
 
 
 def _read_delimited(content: bytes, source: str, delimiter: str) -> pa.Table:
-    lines = csv.reader(io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=""), delimiter=delimiter)
-    header = next((cells for cells in lines if cells), None)
+    header = _header(content, delimiter)
     if header is None:
         raise _no_rows(source)
+    if len(header) == 1:
+        # Spreadsheets of many countries write semicolons into what they call CSV.
+        delimiter = max((delimiter, ";", "\t"), key=lambda one: len(_header(content, one) or ()))
+        header = _header(content, delimiter) or header
     _require_distinct(header, source)
     return pyarrow.csv.read_csv(
         pa.BufferReader(content),
@@ -144,6 +147,12 @@ def _read_delimited(content: bytes, source: str, delimiter: str) -> pa.Table:
         # No guessing of types: "007" stays "007", and "NA" stays a label.
         convert_options=pyarrow.csv.ConvertOptions(column_types={name: pa.large_string() for name in header}),
     )
+
+
+def _header(content: bytes, delimiter: str) -> list[str] | None:
+    """The names in the first line that is not empty."""
+    lines = csv.reader(io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=""), delimiter=delimiter)
+    return next((cells for cells in lines if cells), None)
 
 
 def _read_json(content: bytes, source: str) -> pa.Table:

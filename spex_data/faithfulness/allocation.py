@@ -49,4 +49,6 @@ def allocation(ceiling: NoiseCeiling, r2: float | None) -> Allocation:
         return Allocation("seeds", f"{told}: judge by more masks.heldout_seeds", noise)
     if r2 is not None and r2 < 0.9 * ceiling.value:
         return Allocation("masks", f"{told}, and predictions are short of the ceiling: more masks", noise)
-    return Allocation("either", f"{told}, and predictions reach the ceiling: neither is needed", noise)
+    return Allocation(
+        "either", f"{told}, and predictions reach the ceiling: no more masks or seeds are needed", noise
+    )

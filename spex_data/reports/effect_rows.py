@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from spex_data.reports.labels import decimals, interval, shorten, signed
 from spex_data.reports.page_parts import GroupName, Row
-from spex_data.reports.results import Effect
+from spex_data.reports.results import NOT_TESTED, Effect
 from spex_data.reports.words import kind_word
 
 NAME_CELLS = 48
@@ -33,6 +33,7 @@ def effect_row(effect: Effect, rank: int | None, reach: float) -> Row:
         sign="plus" if effect.value > 0 else "minus" if effect.value < 0 else "zero",
         sure=low is not None and high is not None and (low > 0 or high < 0),
         reported=bool(effect.reported) and effect.order > 1,
+        chance=effect.order > 1 and effect.reported is False and effect.verified == NOT_TESTED,
         value=signed(effect.value, places, minus=MINUS),
         interval=interval(effect.ci, places, minus=MINUS) or "unknown",
         moebius=signed(effect.moebius, places, minus=MINUS),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from spex_data.values import write_whole
 
@@ -23,6 +27,8 @@ HELPS, HURTS = "#0072b2", "#d55e00"
 FONT = "DejaVu Sans"
 RESOLUTION = 160
 """Dots an inch of PNG files."""
+_COMPRESSION = 3
+"""Of PNG files: level 6 takes half as long again, and a tenth less room."""
 
 _STYLE: Any = {
     "font.family": FONT,
@@ -33,6 +39,7 @@ _STYLE: Any = {
     "axes.labelcolor": INK,
     "axes.titlecolor": INK,
     "axes.titlesize": 11.0,
+    "axes.titley": 1.0,  # known, so that nothing is measured to find it
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.unicode_minus": True,
@@ -83,6 +90,18 @@ def framed_figure(
     return figure, figure.add_axes(sides)
 
 
+def widths_of(words: Sequence[str], size: float) -> list[float]:
+    """How wide words are in the house's font, in inches.
+
+    Args:
+        words: One line each.
+        size: In points.
+    """
+    pen = RendererAgg(1, 1, 72)
+    font = FontProperties(family=FONT, size=size)
+    return [pen.get_text_width_height_descent(one, font, False)[0] / 72 for one in words]
+
+
 def save_figure(figure: Figure, directory: str | Path, name: str) -> tuple[Path, Path]:
     """Saves a figure as PNG and as SVG; the same figure gives the same bytes.
 
@@ -114,7 +133,28 @@ def figure_bytes(figure: Figure, kind: str) -> bytes:
         kind: "png" or "svg"; in SVG text stays text.
     """
     buffer = BytesIO()
-    undated = {"Date": None, "Creator": "spex-data"} if kind == "svg" else {"Software": "spex-data"}
     with house_style():
-        figure.savefig(buffer, format=kind, dpi=RESOLUTION, metadata=undated)
+        if kind == "png":
+            _pixels(figure).save(
+                buffer, "png", compress_level=_COMPRESSION, dpi=(RESOLUTION, RESOLUTION), pnginfo=_maker()
+            )
+        else:
+            figure.savefig(buffer, format=kind, metadata={"Date": None, "Creator": "spex-data"})
     return buffer.getvalue()
+
+
+def _pixels(figure: Figure) -> Image.Image:
+    """The figure drawn, without the transparency that it does not have."""
+    canvas, dots = FigureCanvasAgg(figure), figure.dpi
+    try:
+        figure.set_dpi(RESOLUTION)
+        canvas.draw()
+    finally:
+        figure.set_dpi(dots)
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
+def _maker() -> PngInfo:
+    about = PngInfo()
+    about.add_text("Software", "spex-data")
+    return about

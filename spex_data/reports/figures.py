@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +13,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from spex_data.reports.effects_map import largest_rows, main_effects
-from spex_data.reports.figure_style import HELPS, INK, LINE, MUTED, blank_figure, framed_figure, house_style
-from spex_data.reports.labels import decimals, inert, share, shorten, signed
+from spex_data.reports.figure_style import HELPS, INK, LINE, MUTED, framed_figure, house_style, widths_of
+from spex_data.reports.labels import decimals, share, shorten, signed
 from spex_data.reports.results import Results, read_results
 from spex_data.reports.words import unit_words
 
@@ -23,6 +24,8 @@ MOST_NUMBERS = 24
 """Rows and columns up to which a heat map's cells hold their numbers."""
 _HURTS_TO_HELPS = ("#a84a00", "#f0b58a", "#f4f4f4", "#8fc0e0", "#00588a")
 _MINUS = "\u2212"
+_NAME_SIZE, _SLANT = 8.5, 35
+"""Points, and degrees by which the names of columns are turned."""
 
 
 def predicted_against_actual(
@@ -82,11 +85,11 @@ def predicted_against_actual(
     return figure
 
 
-def effects_heatmap(document: Mapping[str, Any], *, unit: str = "value") -> Figure:
+def effects_heatmap(document: Mapping[str, Any] | Results, *, unit: str = "value") -> Figure:
     """Main effects of the groups on the targets; a hatched cell is unknown, which is not 0.
 
     Args:
-        document: Of interactions.json.
+        document: Of interactions.json, or `read_results` of it.
         unit: What the values are, such as "log-odds".
     """
     results = read_results(document)
@@ -94,9 +97,11 @@ def effects_heatmap(document: Mapping[str, Any], *, unit: str = "value") -> Figu
     rows, columns = largest_rows(effects, MOST_GROUPS), largest_rows(effects.T, MOST_TARGETS)
     effects = effects[np.ix_(rows, columns)]
     scale = float(np.nanmax(np.abs(effects), initial=0.0)) or 1.0
+    rows_named = [shorten(results.groups[row], 28) for row in rows]
+    columns_named = [shorten(results.targets[column].name, 24) for column in columns]
+    title = _title(rows, columns, results)
     with house_style():
-        width, height = 2.6 + max(0.62 * len(columns), 3.0), 1.8 + max(0.3 * len(rows), 1.2)
-        figure, axes = blank_figure(min(width, 16.0), min(height, 16.0))
+        figure, axes, beside = _map_axes(rows_named, columns_named, 0.15 + 0.22 * len(title.splitlines()))
         colours = LinearSegmentedColormap.from_list("effects", _HURTS_TO_HELPS)
         axes.patch.set(hatch="////", edgecolor=LINE)
         mesh = axes.pcolormesh(
@@ -105,17 +110,34 @@ def effects_heatmap(document: Mapping[str, Any], *, unit: str = "value") -> Figu
         )  # fmt: skip
         if len(rows) <= MOST_NUMBERS and len(columns) <= MOST_NUMBERS:
             _write_numbers(axes, effects, scale)
-        _name_axes(
-            axes,
-            [shorten(results.groups[row], 28) for row in rows],
-            [shorten(results.targets[column].name, 24) for column in columns],
-            results.words.one if results.words.exact else "group of training examples",
-        )
-        bar = figure.colorbar(mesh, ax=axes, shrink=0.8, pad=0.02, aspect=30)
+        what = results.words.one if results.words.exact else "group of training examples"
+        _name_axes(axes, rows_named, columns_named, what)
+        bar = figure.colorbar(mesh, cax=beside)
         bar.set_label(f"mean effect of the {results.words.one} ({unit_words(unit)})")
         bar.outline.set_visible(False)  # type: ignore[operator]
-        axes.set_title(_title(rows, columns, results), loc="left")
+        axes.set_title(title, loc="left")
     return figure
+
+
+def _map_axes(rows: Sequence[str], columns: Sequence[str], top: float) -> tuple[Figure, Axes, Axes]:
+    """A figure with room for the names, and `top` inches for the title: axes for the cells and the scale."""
+    wide, high = min(max(0.62 * len(columns), 3.0), 12.0), min(max(0.3 * len(rows), 1.2), 13.0)
+    slant = math.radians(_SLANT)
+    widths = widths_of(columns, _NAME_SIZE)
+    beneath = max((width * math.sin(slant) for width in widths), default=0.0)
+    overhang = max(
+        (width * math.cos(slant) - (place + 0.5) * wide / len(columns) for place, width in enumerate(widths)),
+        default=0.0,
+    )
+    left = max(max(widths_of(rows, _NAME_SIZE), default=0.0) + 0.4, overhang + 0.1)
+    bottom, right = beneath + 0.42, 1.15
+    figure, axes = framed_figure(
+        left + wide + right, bottom + high + top, left=left, right=right, bottom=bottom, top=top
+    )
+    width, height = figure.get_size_inches()
+    tall = min(high, 4.5)
+    beside = ((left + wide + 0.2) / width, (bottom + (high - tall) / 2) / height, 0.16 / width, tall / height)
+    return figure, axes, figure.add_axes(beside)
 
 
 def _write_numbers(axes: Axes, effects: NDArray[np.float64], scale: float) -> None:
@@ -128,8 +150,11 @@ def _write_numbers(axes: Axes, effects: NDArray[np.float64], scale: float) -> No
 
 
 def _name_axes(axes: Axes, rows: Sequence[str], columns: Sequence[str], what: str) -> None:
-    axes.set_yticks(np.arange(len(rows)) + 0.5, rows, color=INK, size=8.5)
-    axes.set_xticks(np.arange(len(columns)) + 0.5, columns, color=INK, size=8.5, rotation=35, ha="right")
+    axes.set_yticks(np.arange(len(rows)) + 0.5, rows, color=INK, size=_NAME_SIZE)
+    axes.set_xticks(
+        np.arange(len(columns)) + 0.5, columns, color=INK, size=_NAME_SIZE, rotation=_SLANT, ha="right",
+        rotation_mode="anchor",
+    )  # fmt: skip
     axes.set_ylabel(what)
     axes.set_xlabel("target")
     axes.invert_yaxis()
@@ -138,7 +163,7 @@ def _name_axes(axes: Axes, rows: Sequence[str], columns: Sequence[str], what: st
 
 
 def _title(rows: NDArray[np.intp], columns: NDArray[np.intp], results: Results) -> str:
-    title = f"{inert(results.study)}: mean effect of each {results.words.one}"
+    title = f"{shorten(results.study, 32)}: mean effect of each {results.words.one}"
     if len(rows) < len(results.groups) or len(columns) < len(results.targets):
         left = (
             f"{len(rows)} of {len(results.groups)} {results.words.many},"

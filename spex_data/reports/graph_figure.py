@@ -7,15 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import networkx as nx
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
 from spex_data.reports.figure_style import HELPS, HURTS, INK, MUTED, PAPER, house_style
+from spex_data.reports.graph_places import (
+    Point,
+    along,
+    free_hub,
+    free_middle,
+    in_rows,
+    neighbours_together,
+    on_a_circle,
+)
 from spex_data.reports.labels import decimals, shorten, signed
 from spex_data.reports.results import Effect, Results, TargetResult, read_results
 from spex_data.reports.words import SMALL, unit_words
@@ -26,11 +34,12 @@ FLOOR = 0.08
 """Share of the largest effect below which nothing is drawn."""
 _DASHES = (0, (3.2, 1.6))
 _MINUS = "\u2212"
-_NEAREST, _ROW, _COLUMN, _NAME_LENGTH = 1.25, 0.95, 2.1, 24
-"""Inches between neighbours on the circle, rows and columns beneath it; characters of a name."""
+_NAME_LENGTH = 24
+"""Characters of a name."""
+VERDICTS = {"confirmed": " \u2713", "refuted": " \u2717"}
+"""What stands behind the number of an interaction that was retrained."""
 _ABOVE = 0.55
 """Inches for the title."""
-_Point = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -47,12 +56,12 @@ class _Scene:
 
     result: TargetResult
     interactions: tuple[Effect, ...]
-    places: Mapping[int, _Point]
+    places: Mapping[int, Point]
     together: int
     labels: Mapping[int, str]
 
 
-def interaction_graph(document: Mapping[str, Any], target: str, *, unit: str = "value") -> Figure:
+def interaction_graph(document: Mapping[str, Any] | Results, target: str, *, unit: str = "value") -> Figure:
     """The groups that act on a target, and lines between those that act on it together.
 
     A disc is a group that helps on average, a square one that hurts, its area the size of the mean effect. A
@@ -61,7 +70,7 @@ def interaction_graph(document: Mapping[str, Any], target: str, *, unit: str = "
     Interactions that were tested and not told from chance are left out.
 
     Args:
-        document: Of interactions.json.
+        document: Of interactions.json, or `read_results` of it, which many targets share.
         target: Name of the target.
         unit: What the values are, such as "log-odds".
 
@@ -111,49 +120,13 @@ def _scene(result: TargetResult, groups: Sequence[str]) -> _Scene:
     alone = [
         one.members[0] for one in result.mains if abs(one.value) >= floor and one.members[0] not in members
     ]
-    circle = _on_a_circle(_neighbours_together(interactions))
+    circle = on_a_circle(neighbours_together(interactions))
     lowest = min((float(place[1]) for place in circle.values()), default=1.0)
-    places = {**circle, **_in_rows(alone[:MOST_ALONE], top=lowest - 1.15)}
+    places = {**circle, **in_rows(alone[:MOST_ALONE], top=lowest - 1.15)}
     return _Scene(result, tuple(interactions), places, len(circle), {one: groups[one] for one in places})
 
 
-def _neighbours_together(interactions: Sequence[Effect]) -> list[int]:
-    """Groups in an order in which those that interact stand near each other."""
-    graph = nx.Graph()
-    for effect in interactions:
-        nx.add_path(graph, effect.members)
-        if effect.order > 2:
-            nx.add_cycle(graph, effect.members)
-    order: list[int] = []
-    for part in sorted(nx.connected_components(graph), key=lambda one: (-len(one), min(one))):
-        start = min(part, key=lambda one: (graph.degree(one), one))
-        order += nx.dfs_preorder_nodes(graph, start, sort_neighbors=sorted)
-    return order
-
-
-def _on_a_circle(order: Sequence[int]) -> dict[int, _Point]:
-    """As wide as neighbours need it; the first at the top, or two beside each other."""
-    if not order:
-        return {}
-    count = len(order)
-    radius = 1.4 if count <= 3 else max(1.4, _NEAREST / (2 * math.sin(math.pi / count)))
-    first = math.pi if count == 2 else math.pi / 2
-    layout = nx.circular_layout(nx.empty_graph(count), scale=radius)
-    turn = np.array([[math.cos(first), math.sin(first)], [math.sin(first), -math.cos(first)]])
-    return {group: np.asarray(layout[place]) @ turn for place, group in enumerate(order)}
-
-
-def _in_rows(groups: Sequence[int], *, top: float) -> dict[int, _Point]:
-    """Three a row, from the top down."""
-    places = {}
-    for place, group in enumerate(groups):
-        row, column = divmod(place, 3)
-        in_row = min(len(groups) - 3 * row, 3)
-        places[group] = np.array([_COLUMN * (column - (in_row - 1) / 2), top - _ROW * row])
-    return places
-
-
-def _corners(scene: _Scene) -> tuple[_Point, _Point]:
+def _corners(scene: _Scene) -> tuple[Point, Point]:
     """Lower left and upper right of what is drawn with its names, in inches, about the circle's middle."""
     if not scene.places:
         return np.array([-3.0, -0.7]), np.array([3.0, 0.7])
@@ -168,60 +141,84 @@ def _draw_interactions(axes: Axes, scene: _Scene) -> None:
     largest = scene.result.scale
     pairs = [one for one in scene.interactions if one.order == 2]
     larger = [one for one in scene.interactions if one.order > 2]
+    spokes, lines = [], []
+    hubs: list[Point] = []
+    on_lines = [spot for one in pairs for spot in along(*_ends(one, scene))]
     for effect in larger:
         ends = [scene.places[member] for member in effect.members]
-        hub = _freest([np.mean(ends, axis=0) + shift for shift in _SHIFTS], taken)
+        hub = free_hub(ends, taken + on_lines, hubs)
         taken.append(hub)
-        for end in ends:
-            axes.plot(*np.array([hub, end]).T, color=_colour(effect), lw=1.2, ls=_line(effect), zorder=1.5)
+        hubs.append(hub)
+        on_lines += [spot for end in ends for spot in along(hub, end)]
+        spokes += [_Line(hub, end, 1.2, effect) for end in ends]
         _number(axes, hub, effect, scene, boxed=True)
     for effect in pairs:
-        start, end = (scene.places[member] for member in effect.members)
-        width = 1.2 + 5.0 * abs(effect.value) / largest
-        axes.plot(*np.array([start, end]).T, color=_colour(effect), lw=width, ls=_line(effect), zorder=1)
-        middle = _freest([start + part * (end - start) for part in (0.5, 0.42, 0.58, 0.34, 0.66)], taken)
+        start, end = _ends(effect, scene)
+        lines.append(_Line(start, end, 1.2 + 5.0 * abs(effect.value) / largest, effect))
+        middle = free_middle(start, end, taken)
         taken.append(middle)
         _number(axes, middle, effect, scene, boxed=False)
+    _draw_lines(axes, spokes, zorder=1.5)
+    _draw_lines(axes, lines, zorder=1)
 
 
-_SHIFTS = [
-    np.array([reach * math.cos(angle), reach * math.sin(angle)])
-    for reach in (0.0, 0.3, 0.5)
-    for angle in (np.arange(8) * math.pi / 4 if reach else (0.0,))
-]
+def _ends(pair: Effect, scene: _Scene) -> tuple[Point, Point]:
+    first, last = pair.members
+    return scene.places[first], scene.places[last]
 
 
-def _freest(candidates: Sequence[_Point], taken: Sequence[_Point]) -> _Point:
-    """The first candidate with half an inch of room around it, or the one that has most."""
-    rooms = [min((float(np.hypot(*(one - other))) for other in taken), default=9.0) for one in candidates]
-    free = (one for one, room in zip(candidates, rooms, strict=True) if room > 0.5)
-    return next(free, candidates[int(np.argmax(rooms))])
+@dataclass(frozen=True)
+class _Line:
+    """From where to where, how many points thick, and what it stands for."""
+
+    start: Point
+    end: Point
+    width: float
+    effect: Effect
 
 
-def _number(axes: Axes, place: _Point, effect: Effect, scene: _Scene, *, boxed: bool) -> None:
+def _draw_lines(axes: Axes, lines: Sequence[_Line], *, zorder: float) -> None:
+    """All lines as one artist: one each takes several times as long."""
+    axes.add_collection(
+        LineCollection(
+            [(tuple(one.start), tuple(one.end)) for one in lines],
+            colors=[_colour(one.effect) for one in lines],
+            linewidths=[one.width for one in lines],
+            linestyles=[_line(one.effect) for one in lines],
+            zorder=zorder,
+        ),
+        autolim=False,
+    )
+
+
+def _number(axes: Axes, place: Point, effect: Effect, scene: _Scene, *, boxed: bool) -> None:
     colour = _colour(effect)
     edge: dict[str, Any] = (
         {"edgecolor": colour, "lw": 1.2, "ls": _line(effect)} if boxed else {"edgecolor": "none"}
     )
     box = {"boxstyle": "round,pad=0.35" if boxed else "round,pad=0.15", "facecolor": PAPER, **edge}
     style: dict[str, Any] = {"size": 9.5, "weight": "bold", "color": colour, "zorder": 4, "bbox": box}
-    axes.text(place[0], place[1], _signed(effect, scene), ha="center", va="center", **style)
+    text = _signed(effect, scene) + VERDICTS.get(effect.verified, "")
+    axes.text(place[0], place[1], text, ha="center", va="center", **style)
 
 
 def _draw_groups(axes: Axes, scene: _Scene) -> None:
+    marks: dict[tuple[str, str], list[tuple[Point, float]]] = {}
     for position, (group, place) in enumerate(scene.places.items()):
         main = scene.result.main(group)
         size = 60 + 700 * abs(main.value) / scene.result.scale if main and main.value else 60
         colour = MUTED if main is None else _colour(main)
         marker = "D" if main is None else "o" if main.value > 0 else "s"
-        axes.scatter(
-            place[0], place[1], s=size, marker=marker, color=colour, edgecolor=PAPER, lw=1.5, zorder=3
-        )
+        marks.setdefault((marker, colour), []).append((place, size))
         reach = 0.06 + math.sqrt(size) / 144
         _name(axes, place, reach, scene, group, on_circle=position < scene.together)
+    for (marker, colour), alike in marks.items():
+        x, y = np.array([place for place, _ in alike]).T
+        sizes = [size for _, size in alike]
+        axes.scatter(x, y, s=sizes, marker=marker, color=colour, edgecolor=PAPER, lw=1.5, zorder=3)
 
 
-def _name(axes: Axes, place: _Point, reach: float, scene: _Scene, group: int, *, on_circle: bool) -> None:
+def _name(axes: Axes, place: Point, reach: float, scene: _Scene, group: int, *, on_circle: bool) -> None:
     """A group's name and mean effect: outside the circle, or beneath its mark."""
     x, y = place
     main = scene.result.main(group)
@@ -242,6 +239,7 @@ def _legend(scene: _Scene) -> list[Line2D]:
     mains = [scene.result.main(group) for group in scene.places]
     pairs = [one for one in scene.interactions if one.order == 2]
     larger = [one for one in scene.interactions if one.order > 2]
+    outcomes = {one.verified for one in scene.interactions}
 
     def mark(shape: str, colour: str, words: str) -> Line2D:
         return Line2D([], [], marker=shape, ls="none", color=colour, ms=8, label=words)
@@ -265,6 +263,8 @@ def _legend(scene: _Scene) -> list[Line2D]:
             line(HURTS, _DASHES, 3, "pair worth less together than apart"),
         ),
         (bool(larger), line(MUTED, (0, (1, 1)), 1.2, "boxed: three groups or more at once")),
+        ("confirmed" in outcomes, mark("", MUTED, "\u2713 confirmed by retraining")),
+        ("refuted" in outcomes, mark("", MUTED, "\u2717 refuted by retraining")),
     ]
     return [key for present, key in keys if present]
 

@@ -14,7 +14,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from spex_data.reports.figure_style import INK, LINE, MUTED, blank_figure, house_style
 from spex_data.reports.labels import share
-from spex_data.reports.results import Effect, TargetResult, read_results
+from spex_data.reports.results import Effect, Results, TargetResult, read_results
 from spex_data.reports.words import unit_words
 
 MOST_EDGES = 20
@@ -23,14 +23,16 @@ _HURTS_TO_HELPS = ("#a84a00", "#f0b58a", "#f4f4f4", "#8fc0e0", "#00588a")
 _NAME = re.compile(r"^L(\d+) (?:H(\d+)|MLP)$")
 
 
-def component_grid(document: Mapping[str, Any], *, target: str | None = None, unit: str = "value") -> Figure:
+def component_grid(
+    document: Mapping[str, Any] | Results, *, target: str | None = None, unit: str = "value"
+) -> Figure:
     """Draws components by layer and head, shaded by their mean effect, with edges between pairs.
 
     A solid edge joins components worth more together than apart, a dashed one components worth less; the
     thicker, the larger. A cell without a component of the study is hatched.
 
     Args:
-        document: Of interactions.json, of the lens components.
+        document: Of interactions.json, or `read_results` of it, of the lens components.
         target: Name; the first where none is given.
         unit: What the values are, such as "accuracy".
 

@@ -87,7 +87,11 @@ def signed(value: float | None, places: int | None = None, *, minus: str = "-") 
     if value is None:
         return "unknown"
     size = abs(value)
-    digits = f"{size:.1e}" if size >= 1e5 or 0 < size < 1e-6 else f"{size:.{_places(size, places)}f}"
+    digits = (
+        f"{size:.1e}"
+        if size >= 1e5 or (places is None and 0 < size < 1e-6)
+        else f"{size:.{_places(size, places)}f}"
+    )
     sign = "" if float(digits) == 0 else "+" if value > 0 else minus
     return sign + digits
 
@@ -106,6 +110,16 @@ def share(value: float | None, *, minus: str = "-") -> str:
     if 0.99 < value < 1:
         return f"{min(value, 0.9994):.3f}"
     return f"{value:.2f}".replace("-", minus).replace(f"{minus}0.00", "0.00")
+
+
+def shares(value: float, highest: float, *, minus: str = "-") -> tuple[str, str]:
+    """A number such as R2 and what bounds it, to as many decimals as tell either from 1."""
+    written = share(value, minus=minus), share(highest, minus=minus)
+    if 0 < value < 1 and len(written[0]) < len(written[1]):
+        return f"{value:.3f}", written[1]
+    if 0 < highest < 1 and len(written[1]) < len(written[0]):
+        return written[0], f"{highest:.3f}"
+    return written
 
 
 def _places(size: float, places: int | None) -> int:

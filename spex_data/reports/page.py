@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spex_data.reports.effect_rows import MINUS, NAME_CELLS, effect_row, reach_of, typeset
-from spex_data.reports.labels import inert, listed, share, shorten, signed
+from spex_data.reports.labels import inert, listed, share, shares, shorten, signed
 from spex_data.reports.page_parts import GroupPart, Page, TargetPart
 from spex_data.reports.power import power, power_words
 from spex_data.reports.results import Effect, Results, TargetResult, read_results
@@ -18,6 +18,8 @@ from spex_data.reports.words import (
     believed,
     controls,
     kind_word,
+    retrained_words,
+    unit_sentence,
     unit_words,
     verdict,
     verification,
@@ -61,6 +63,7 @@ def compose_page(
         study=inert(results.study),
         verdict=verdict(results),
         check=controls(results),
+        unit=unit_sentence(units),
         facts=_facts(results),
         targets=tuple(
             _target_part(number, results, said.get(results.targets[number].name), units[number], p)
@@ -115,6 +118,7 @@ def _target_part(
         scores=_scores(result),
         judged=_judged_by(result, said),
         verification=verification(result),
+        retrained=retrained_words(result),
         method=f"{result.method}, {result.n_masks} masks" if result.n_masks is not None else result.method,
         together=tuple(
             effect_row(effect, rank, reach_of(together)) for rank, effect in enumerate(together, start=1)
@@ -141,8 +145,10 @@ def _percent(score: float | None) -> float | None:
 def _scores(result: TargetResult) -> str:
     if result.r2 is None:
         return "R² unknown"
-    ceiling = "ceiling unknown" if result.noise_ceiling is None else f"of {share(result.noise_ceiling)}"
-    return f"R² {share(result.r2, minus=MINUS)} {ceiling}"
+    if result.noise_ceiling is None:
+        return f"R² {share(result.r2, minus=MINUS)}, ceiling unknown"
+    reached, highest = shares(result.r2, result.noise_ceiling, minus=MINUS)
+    return f"R² {reached} of {highest}"
 
 
 def _judged_by(result: TargetResult, said: Mapping[str, Any] | None) -> str:

@@ -35,6 +35,7 @@ class Row:
         sign: "plus", "minus" or "zero".
         sure: Whether its interval is known and does not hold 0.
         reported: Whether it is in the list of the study's false discovery rate.
+        chance: Whether it was tested, not told from chance, and not retrained either.
         value, interval, moebius, full: Numbers in words; an unknown one says so.
         at, low, high: Places of value and interval on the row's scale, 0 to 100 with nothing at 50.
         verified: What retraining said.
@@ -47,6 +48,7 @@ class Row:
     sign: str
     sure: bool
     reported: bool
+    chance: bool
     value: str
     interval: str
     moebius: str
@@ -71,6 +73,7 @@ class TargetPart:
         scores: R2 against its ceiling in a few characters.
         judged: What it was judged by, in words.
         verification: How many interactions were retrained.
+        retrained: The same in three words; empty where values are exact.
         method: Decoder and masks.
         together, alone: Interactions and main effects, largest first.
         hidden, hidden_alone: How many of each are not among them.
@@ -87,6 +90,7 @@ class TargetPart:
     scores: str
     judged: str
     verification: str
+    retrained: str
     method: str
     together: tuple[Row, ...]
     alone: tuple[Row, ...]
@@ -124,6 +128,7 @@ class Page:
     Attributes:
         study: Its name.
         verdict: What came of retraining, and how many targets can be believed.
+        unit: What effects are measured in, a sentence; empty if unknown.
         check: How the sets fared that should do nothing; empty if none was retrained.
         facts: Groups, targets and masks, each a number and a word.
         targets: Those shown, in the document's order.
@@ -139,6 +144,7 @@ class Page:
     study: str
     verdict: str
     check: str
+    unit: str
     facts: tuple[tuple[str, str], ...]
     targets: tuple[TargetPart, ...]
     hidden_targets: int

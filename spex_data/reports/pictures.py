@@ -56,7 +56,7 @@ def target_pictures(page: Page, results: Results, figures: Figures) -> dict[int,
     names = {part.number: results.targets[part.number].name for part in page.targets}
     return {
         part.number: [
-            _picture(kind, file, part.name, part.largest)
+            _picture(kind, file, part.name, part.largest, page.retrained)
             for kind, file in figures.get(names[part.number], {}).items()
         ]
         for part in page.targets
@@ -68,20 +68,22 @@ def study_pictures(figures: Figures) -> list[Picture]:
     return [_picture(kind, file, "the study", "") for kind, file in figures.get(STUDY, {}).items()]
 
 
-def words_of(kind: str, about: str, largest: str) -> Words:
+def words_of(kind: str, about: str, largest: str, *, retrained: bool = False) -> Words:
     """What is said of a picture.
 
     Args:
         kind: GRAPH, HELDOUT or another name.
         about: The target.
         largest: Its largest interactions, in words.
+        retrained: Whether anything was retrained.
     """
+    marked = "; ✓ was confirmed by retraining, ✗ refuted" if retrained else ""
     alt, caption = {
         GRAPH: (
             f"Graph of the groups that act on {about}. Largest: {largest}. The tables hold the numbers.",
             "Discs help on average, squares hurt; the larger, the more. Solid lines join groups worth more "
             "together than apart, dashed lines groups worth less; a box with several lines is a set of three "
-            "or more. Thin grey lines were not told from chance.",
+            f"or more{marked}. Thin grey lines were not told from chance.",
         ),
         HELDOUT: (
             f"Predicted against measured values of {about} on masks that nothing was learned from.",
@@ -105,8 +107,8 @@ def words_of(kind: str, about: str, largest: str) -> Words:
     return Words(alt, caption)
 
 
-def _picture(kind: str, file: Path, about: str, largest: str) -> Picture:
-    words = words_of(kind, about, largest)
+def _picture(kind: str, file: Path, about: str, largest: str, retrained: bool = False) -> Picture:
+    words = words_of(kind, about, largest, retrained=retrained)
     return Picture(kind, _data_uri(file), words.alt, words.caption)
 
 

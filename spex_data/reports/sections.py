@@ -16,7 +16,7 @@ from markupsafe import Markup
 from spex_data.reports.clusters import Cluster, target_clusters
 from spex_data.reports.effect_rows import MINUS, NAME_CELLS
 from spex_data.reports.effects_map import effects_map
-from spex_data.reports.labels import inert, share, shorten, signed
+from spex_data.reports.labels import inert, listed, share, shorten, signed
 from spex_data.reports.live import Heldout, graph_data, heldout_data, packed, target_script
 from spex_data.reports.page import MOST_WHOLE
 from spex_data.reports.page_parts import Page, TargetPart
@@ -93,6 +93,13 @@ def across(contents: Contents) -> Values | None:
     on_page = {one.number for one in contents.page.targets}
     return {
         "map": drawn,
+        "map_left": listed(
+            [
+                f"{count} {word}"
+                for count, word in zip(drawn.left_out, (results.words.many, "targets"), strict=True)
+                if count
+            ]
+        ),
         "columns": list(zip(drawn.targets, labels, strict=True)),
         "labels": [shorten(name, 28) for name in results.groups],
         "linked": on_page,
@@ -155,7 +162,9 @@ def pictures(contents: Contents, target: TargetPart) -> Values | None:
     drawn = contents.pictures.get(target.number, ())
     return {
         "data": target_script(graph, heldout, _offered(contents, target)),
-        "graph": None if graph is None else words_of(GRAPH, target.name, target.largest),
+        "graph": None
+        if graph is None
+        else words_of(GRAPH, target.name, target.largest, retrained=contents.page.retrained),
         "heldout": None if heldout is None else words_of(HELDOUT, target.name, target.largest),
         "n_heldout": 0 if heldout is None else len(heldout["actual"]),
         "seen": [one for one in drawn if one.kind in OF_LENSES],

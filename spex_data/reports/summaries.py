@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from spex_data.reports.labels import listed, shorten, signed
 from spex_data.reports.results import Effect, TargetResult
-from spex_data.reports.words import KIND_MEANINGS, SMALL, belief
+from spex_data.reports.words import KIND_MEANINGS, SMALL, all_tested_refuted, belief
 
 NOTABLE = 0.25
 """Share of a target's largest effect that an interaction needs to be named in the target's sentence."""
@@ -20,7 +20,7 @@ def summary(result: TargetResult, *, study_scale: float = 0.0) -> str:
 
     It names interactions that retraining confirmed, and those of at least a quarter of the target's largest
     effect whose interval, where there is one, does not hold 0, that were told from chance where that was
-    tested, and that retraining did not refute.
+    tested, and that retraining did not refute; where it refuted all that it tested, it says that first.
 
     Args:
         result: The target.
@@ -37,8 +37,12 @@ def summary(result: TargetResult, *, study_scale: float = 0.0) -> str:
             f"Nothing of note: the largest effect is {largest}, beside {largest_of_all} in the whole study."
         )
     notable = [one for one in result.interactions if is_notable(one, result)]
-    told = _together(notable, result) if notable else _refuted(result) or _alone(result)
-    told += _besides_refuted(result) if notable else ""
+    if not notable:
+        told = _refuted(result) or _alone(result)
+    elif all_tested_refuted(result):
+        told = f"{_refuted(result)}; not retrained: {_together(notable, result)}"
+    else:
+        told = _together(notable, result) + _besides_refuted(result)
     hedge = {"weak": "Weak evidence: ", "unknown": "Not judged: "}.get(level, "")
     return f"{hedge}{told[0].lower() + told[1:] if hedge and told.startswith('No ') else told}."
 

@@ -14,7 +14,7 @@ from matplotlib.textpath import TextPath
 
 from spex_data.reports.figure_style import FONT, HELPS, HURTS, INK, MUTED, PAPER, blank_figure, house_style
 from spex_data.reports.labels import inert, share, shorten, signed
-from spex_data.reports.results import Effect, TargetResult, read_results
+from spex_data.reports.results import Effect, Results, TargetResult, read_results
 from spex_data.reports.words import unit_words
 
 MOST_ARCS = 8
@@ -26,7 +26,7 @@ _LONGEST = 24
 
 
 def text_figure(
-    document: Mapping[str, Any],
+    document: Mapping[str, Any] | Results,
     text: str,
     spans: Sequence[tuple[int, int]],
     *,
@@ -39,7 +39,7 @@ def text_figure(
     the effect is large. Sets of three and more are left to the tables.
 
     Args:
-        document: Of interactions.json, of the lens features.
+        document: Of interactions.json, or `read_results` of it, of the lens features.
         text: The whole text; what is in no unit is drawn grey.
         spans: Characters of each unit.
         target: Name; the first where none is given.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from spex_data.reports.labels import listed, share
+from spex_data.reports.labels import listed, share, shares
 from spex_data.reports.results import NOT_TESTED, Effect, Results, TargetResult
 
 SMALL = 0.05
@@ -88,17 +88,22 @@ def belief(r2: float | None, noise_ceiling: float | None) -> Belief:
     else:
         told = f"{min(reached, 0.99):.0%} of what seed noise allows"
     noisy = "; the values are mostly seed noise" if noise_ceiling < 0.5 else ""
-    return _belief(level, f"R2 {share(r2)} on held-out masks, {told} (ceiling {share(noise_ceiling)}){noisy}")
+    written, highest = shares(r2, noise_ceiling)
+    return _belief(level, f"R2 {written} on held-out masks, {told} (ceiling {highest}){noisy}")
 
 
 def believed(result: TargetResult) -> Belief:
     """Whether to believe what was found: by R2 on held-out masks, unless retraining refuted all it tested."""
-    outcomes = Counter(one.verified for one in result.interactions if one.verified != NOT_TESTED)
-    if outcomes and set(outcomes) == {"refuted"}:
-        count = outcomes["refuted"]
+    if all_tested_refuted(result):
+        count = sum(one.verified == "refuted" for one in result.interactions)
         told = "the one interaction that was" if count == 1 else f"all {count} interactions that were"
         return Belief("no", "✗", "did not hold up", f"{told} retrained: refuted, whatever R2 says")
     return belief(result.r2, result.noise_ceiling)
+
+
+def all_tested_refuted(result: TargetResult) -> bool:
+    """Whether interactions of the target were retrained and none of them held up."""
+    return {one.verified for one in result.interactions} - {NOT_TESTED} == {"refuted"}
 
 
 def verification(result: TargetResult) -> str:
@@ -109,6 +114,31 @@ def verification(result: TargetResult) -> str:
     if set(outcomes) <= {NOT_TESTED}:
         return "not tested by retraining"
     return "retrained: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+
+
+def retrained_words(result: TargetResult) -> str:
+    """What retraining said of a target's interactions, in a few words; empty where values are exact."""
+    outcomes = Counter(one.verified for one in result.interactions)
+    if result.words.exact:
+        return ""
+    told = [f"{outcomes[one]} {one}" for one in ("confirmed", "refuted", "uncertain") if outcomes[one]]
+    return f"retrained: {', '.join(told)}" if told else "not retrained"
+
+
+def unit_sentence(units: Sequence[str]) -> str:
+    """What effects are measured in, in a sentence; empty if it is unknown."""
+    known = list(dict.fromkeys(unit for unit in units if unit != "value"))
+    if not known:
+        return ""
+    odds = (
+        " One more log-odds makes the odds 2.7 times as high."
+        if any("log-odds" in one for one in known)
+        else ""
+    )
+    those = listed([unit_words(one) for one in known])
+    if len(known) > 1:
+        return f"Effects are in their target's own unit ({those}); above 0 is for the better.{odds}"
+    return f"Effects are in {those}; above 0 is for the better.{odds}"
 
 
 def retraining(results: Results) -> str:

@@ -11,6 +11,8 @@ from spex_data.errors import DataError
 
 FEW = 32
 """Distinct values up to which a column is proposed as groups: at n = 32, 4 n log2 n are 640 masks."""
+ENOUGH = 6
+"""Rows below which it is not the columns that are wrong."""
 _TEXT = ("text", "sentence", "question", "utterance", "content", "message", "body", "review")
 _LABEL = ("label", "category", "class", "intent", "sentiment", "topic", "target")
 _PROMPT = ("prompt", "instruction", "question", "input", "context")
@@ -114,13 +116,25 @@ def read_columns(
         texts = [column for column in left if column.name != answers]
         inputs = inputs or _named(texts, _TEXT) or _longest(texts)
     if inputs is None or answers is None or inputs == answers:
-        wanted = "prompts and completions" if task == "causal-lm" else "texts and their labels"
-        raise DataError(
-            f"no two columns look like {wanted}",
-            where=source,
-            instead=f"name them with --task, --input and --answer; {_there(columns)}",
-        )
+        raise _nothing_fits(columns, task, source)
     return Reading(task, inputs, answers, group or _groups(columns, task, inputs, answers))
+
+
+def _nothing_fits(columns: Sequence[Column], task: Task, source: str) -> DataError:
+    """Why no study can be proposed: no columns, too few rows, or columns that look like neither."""
+    rows = columns[0].blank + sum(columns[0].counts.values()) if columns else 0
+    if not columns:
+        return DataError(
+            "holds no column of texts or numbers, only lists or records",
+            where=source,
+            instead="write the text and its label, or the prompt and its completion, as fields of their own",
+        )
+    naming = f"name them with --task, --input and --answer; {_there(columns)}"
+    if rows < ENOUGH:
+        told = f"holds {rows} row{'s' * (rows != 1)}, too few to tell texts from labels"
+        return DataError(told, where=source, instead=f"give some dozens of examples, or {naming}")
+    wanted = "prompts and completions" if task == "causal-lm" else "texts and their labels"
+    return DataError(f"no two columns look like {wanted}", where=source, instead=naming)
 
 
 def _task(columns: Sequence[Column], answers: Column | None) -> Task:

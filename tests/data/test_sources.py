@@ -62,6 +62,16 @@ class TestFormats:
         packed.write_bytes(gzip.compress(plain.read_bytes()))
         assert read(packed) == read(plain)
 
+    @pytest.mark.parametrize("delimiter", [";", "\t"])
+    def test_a_csv_of_a_spreadsheet_that_writes_no_commas_is_read(self, tmp_path, delimiter):
+        (tmp_path / "own.CSV").write_text(csv_of(ROWS, delimiter))
+        assert read(tmp_path / "own.CSV") == read(write(tmp_path / "rows.csv"))
+
+    def test_a_csv_of_one_column_keeps_what_separates_nothing(self, tmp_path):
+        (tmp_path / "own.csv").write_text("text\na; b\n")
+        columns = {"input_column": "text", "output_column": "text"}
+        assert read(tmp_path / "own.csv", **columns).inputs == ("a; b",)
+
     def test_a_byte_order_mark_is_no_part_of_the_first_column(self, tmp_path):
         path = tmp_path / "rows.csv"
         path.write_text(csv_of(ROWS), encoding="utf-8-sig")

@@ -11,7 +11,7 @@ import pytest
 from flows.cli import cli
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 
 
@@ -33,14 +33,19 @@ def flat(values: Iterable[object]) -> Iterator[object]:
         yield from flat(value) if isinstance(value, tuple) else (value,)
 
 
-README_COMMANDS = commands("".join(re.findall(r"```console\n(.*?)```", README, re.S)))
+def printed(page: Path) -> list[str]:
+    """The commands in the blocks of a page that show what is typed."""
+    return commands("".join(re.findall(r"```console\n(.*?)```", page.read_text(), re.S)))
+
+
+PRINTED = list(dict.fromkeys(command for page in PAGES for command in printed(page)))
 
 
 class TestTypedCommands:
-    """Every command that README or a study's first lines print is read without an error."""
+    """Every command that README, docs or a study's first lines print is read without an error."""
 
-    @pytest.mark.parametrize("command", README_COMMANDS)
-    def test_a_command_of_readme_has_the_options_and_arguments_it_is_given(self, command):
+    @pytest.mark.parametrize("command", PRINTED)
+    def test_a_printed_command_has_the_options_and_arguments_it_is_given(self, command):
         words = [word for word in shlex.split(command)[2:] if not word.startswith("-")]
         given = [str(value) for value in flat(parse(command).values())]
         assert [word for word in words if word not in given] == []

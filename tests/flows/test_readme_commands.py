@@ -10,7 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from tests.docs.test_commands import README_COMMANDS
+from tests.docs.test_commands import PRINTED
 from tests.flows.conftest import write_study
 
 STANDS_FOR = {
@@ -26,7 +26,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def quick(command: str) -> list[str]:
-    """A command of README as it is typed, with the smallest study in the place of its own."""
+    """A command of README or docs as it is typed, with the smallest study in the place of its own."""
     words = shlex.split(command)[1:]
     if "tiny.yaml" in map(STANDS_FOR.get, words):
         words = words[:2]  # its --set name files of the other study
@@ -35,7 +35,7 @@ def quick(command: str) -> list[str]:
 
 @pytest.fixture
 def home(plain_run, tmp_path) -> Path:
-    """A folder with all that README's commands name: studies, runs, files of one's own."""
+    """A folder with all that the printed commands name: studies, runs, files of one's own."""
     for name in ("tiny", "monday", "tuesday"):
         shutil.copytree(plain_run, tmp_path / "runs" / name)
     write_study(tmp_path / "tiny.yaml")
@@ -52,13 +52,13 @@ def home(plain_run, tmp_path) -> Path:
 
 
 class TestReadmeCommands:
-    """What README says to type runs: on the smallest study in the place of the one that it names."""
+    """What README and docs say to type runs: on the smallest study in the place of the one that it names."""
 
     @pytest.mark.parametrize(
         "command",
         [
             pytest.param(command, marks=[pytest.mark.slow] if command.split()[1] in TRAINS else [])
-            for command in dict.fromkeys(README_COMMANDS)
+            for command in PRINTED
             if command.split()[1] != STAYS
         ],
     )

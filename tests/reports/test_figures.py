@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from spex_data.errors import TargetError
-from spex_data.reports import effects_heatmap, interaction_graph, predicted_against_actual, save_figure
+from spex_data.reports import (
+    effects_heatmap,
+    interaction_graph,
+    predicted_against_actual,
+    read_results,
+    save_figure,
+)
 
 
 def texts(figure, folder, name="figure"):
@@ -50,6 +56,17 @@ class TestInteractionGraph:
         words = texts(interaction_graph(drawn, "redundant"), tmp_path)
         assert "−8.1" not in words
         assert {"lurn-manual", "+4.6"} <= set(words)
+
+    def test_what_was_retrained_is_marked_and_in_the_key(self, demo, tmp_path):
+        drawn = deepcopy(demo)
+        drawn["targets"][0]["interactions"][0]["verified"] = "confirmed"
+        words = texts(interaction_graph(drawn, "redundant"), tmp_path)
+        assert {"−8.1 ✓", "✓ confirmed by retraining"} <= set(words)
+        assert not any("confirmed" in one for one in texts(interaction_graph(demo, "redundant"), tmp_path))
+
+    def test_results_that_were_read_once_give_the_same_picture(self, demo, tmp_path):
+        once, again = (interaction_graph(one, "rescue") for one in (demo, read_results(demo)))
+        assert texts(once, tmp_path) == texts(again, tmp_path)
 
     def test_an_unknown_target_is_refused(self, demo):
         with pytest.raises(TargetError):
@@ -91,6 +108,20 @@ class TestEffectsHeatmap:
         cells = [one for one in words if one in ("+4.6", "+4.4", "−1.9", "+2.1")]
         assert len(cells) == 5
         assert "mean effect of the group (log-odds of the answer)" in words
+
+    def test_long_names_stay_within_the_picture(self, demo):
+        named = {**demo, "groups": [f"W{'W' * 40} {place}" for place in range(16)]}
+        named["targets"] = [{**one, "name": f"{one['name']} {'M' * 40}"} for one in demo["targets"]]
+        figure = effects_heatmap(named)
+        figure.canvas.draw()
+        pen = figure.canvas.get_renderer()
+        cells, scale = figure.axes
+        words = [*cells.get_xticklabels(), *cells.get_yticklabels(), cells.xaxis.label, cells.yaxis.label]
+        labels = [one.get_window_extent(pen) for one in (*words, scale.yaxis.label)]
+        width, height = figure.get_size_inches() * figure.dpi
+        assert min(min(one.x0, one.y0) for one in labels) >= 0
+        assert max(one.x1 for one in labels) <= width
+        assert max(one.y1 for one in labels) <= height
 
     def test_a_study_without_targets_or_effects_can_be_drawn(self, demo, tmp_path):
         assert texts(effects_heatmap({**demo, "targets": demo["targets"][3:]}), tmp_path)

@@ -80,6 +80,22 @@ class TestRenderReport:
     def test_a_target_without_interactions_says_so(self, demo):
         assert "No interaction was found" in Elements(render_report(demo)).text
 
+    def test_what_was_not_told_from_chance_is_folded_away_beneath_what_was(self, demo):
+        for found in demo["targets"][0]["interactions"]:
+            found["reported"] = found["groups"] == ["lurn-manual", "lurn-forum"]
+        text = Elements(render_report(demo)).text
+        assert "1 not told from chance" in text
+        assert text.index("lurn-manual × lurn-forum") < text.index("1 not told from chance")
+        assert text.index("1 not told from chance") < text.index("taxa-reset-note × catalogue-1")
+
+    def test_the_first_section_says_what_retraining_came_to_and_the_unit(self, demo):
+        demo["targets"][0]["interactions"][0]["verified"] = "confirmed"
+        text = Elements(render_report(demo, units=["log-odds"] * 4)).text
+        first = text[: text.index("Across targets")]
+        assert "retrained: 1 confirmed" in first
+        assert first.count("not retrained") == 3
+        assert "Effects are in log-odds of the answer; above 0 is for the better." in first
+
     def test_what_nobody_retrained_is_not_tested(self, demo):
         text = Elements(render_report(demo)).text
         assert "not tested" in text

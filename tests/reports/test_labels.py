@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from spex_data.reports.labels import distinct_labels, inert, interval, listed, share, shorten, signed
+from spex_data.reports.labels import distinct_labels, inert, interval, listed, share, shares, shorten, signed
 
 anything = st.text(st.characters(), max_size=80)
 
@@ -78,6 +78,9 @@ class TestSigned:
             "0.00",
         )
 
+    def test_what_rounds_to_nothing_beside_others_is_written_as_nothing(self):
+        assert (signed(-8.8e-07, 2), signed(-8.8e-07)) == ("0.00", "-8.8e-07")
+
 
 class TestSmallWords:
     """Intervals, shares and lists in words."""
@@ -92,6 +95,13 @@ class TestSmallWords:
             "0.50",
             "-0.10",
             "unknown",
+        )
+
+    def test_a_score_and_its_ceiling_have_as_many_decimals(self):
+        assert (shares(0.987, 0.9902), shares(0.9912, 0.98), shares(0.7, 0.84)) == (
+            ("0.987", "0.990"),
+            ("0.991", "0.980"),
+            ("0.70", "0.84"),
         )
 
     def test_a_list_has_its_and(self):

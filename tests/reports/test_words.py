@@ -170,10 +170,20 @@ class TestRefuted:
             "What was found did not hold up: lurn-manual + lurn-forum (-8.10) was refuted by retraining."
         )
 
+    def test_where_all_that_was_tested_is_refuted_the_sentence_begins_with_that(self, demo):
+        effects = demo["targets"][1]["interactions"]
+        effects.append(
+            {**effects[0], "groups": ["lurn-manual", "lurn-forum"], "members": [0, 1], "value": -2.9}
+        )
+        effects[-1]["verified"] = "refuted"
+        said = summary(read_results(demo).targets[1])
+        assert said.startswith("What was found did not hold up: lurn-manual + lurn-forum (-2.90) was refuted")
+        assert "; not retrained: kirn-service-bulletin undoes the harm of" in said
+
     def test_one_refuted_beside_others_is_counted(self, demo):
         effects = demo["targets"][1]["interactions"]
         effects.append(
             {**effects[0], "members": [0, 1], "groups": ["lurn-manual", "lurn-forum"], "value": -2.9}
         )
-        effects[-1]["verified"] = "refuted"
+        effects[0]["verified"], effects[-1]["verified"] = "confirmed", "refuted"
         assert summary(read_results(demo).targets[1]).endswith("; one other was refuted by retraining.")

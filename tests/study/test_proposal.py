@@ -60,6 +60,18 @@ class TestReadingColumns:
         with pytest.raises(DataError, match=r"--answer.*'labl'.*'text', 'label'"):
             read_columns(describe_columns(classified(40, 4)), source="own.csv", answers="labl")
 
+    @pytest.mark.parametrize(
+        ("cells", "said"),
+        [
+            ({}, "only lists or records"),
+            ({"text": ["a", "b", "c"], "label": ["x", "y", "x"]}, "holds 3 rows, too few"),
+            ({"text": [], "label": []}, "holds 0 rows, too few"),
+        ],
+    )
+    def test_a_table_that_is_no_data_is_told_so_and_not_that_its_columns_are_wrong(self, cells, said):
+        with pytest.raises(DataError, match=said):
+            read_columns(describe_columns(cells), source="own.csv")
+
     def test_a_table_without_two_fitting_columns_says_what_to_name(self):
         with pytest.raises(DataError, match="--task, --input and --answer"):
             read_columns(describe_columns({"text": ["a", "b", "c"]}), source="own.csv")

@@ -2,6 +2,7 @@
 // D3 lays it out (its simulation draws no random numbers of its own, so the picture is the same every time).
 
 const NAME_LENGTH = 26, ROW = 15, MOST_BESIDE = 6, MOST_AT_FIRST = 12;
+const VERDICTS = { confirmed: " \u2713", refuted: " \u2717" };
 
 function shortened(name) {
   const letters = Array.from(name);
@@ -58,21 +59,33 @@ function inRows(nodes, top, width) {
 function layOut(nodes, links, width) {
   const round = Math.min(width, 560) / 2.6;
   nodes.forEach((node, place) => {
-    const turn = (2 * Math.PI * place) / nodes.length - Math.PI / 2;
+    const turn = (2 * Math.PI * place) / nodes.length - Math.PI / (nodes.length === 2 ? 1 : 2);
     node.x = round * Math.cos(turn);
     node.y = 0.7 * round * Math.sin(turn);
   });
+  const apartness = Math.max(150, Math.min(0.44 * width, 260, 700 / Math.sqrt(nodes.length)));
   const half = (node) => Math.max(0, width / 2 - node.wide / 2 - 2);
   const simulation = d3.forceSimulation(nodes).stop()
-    .force("links", d3.forceLink(links).distance((link) => (link.hub ? 95 : 165)).strength(0.4))
+    .force("links", d3.forceLink(links).distance((link) => (link.hub ? 0.58 : 1) * apartness).strength(0.4))
     .force("charge", d3.forceManyBody().strength(-620).distanceMax(460))
     .force("across", d3.forceX(0).strength(width < 500 ? 0.16 : 0.06))
     .force("down", d3.forceY(0).strength(0.12))
     .force("apart", apart());
-  for (let step = 0; step < 320; step += 1) {
-    simulation.tick();
-    nodes.forEach((node) => { node.x = Math.max(-half(node), Math.min(half(node), node.x)); });
-  }
+  const run = (steps) => {
+    for (let step = 0; step < steps; step += 1) {
+      simulation.tick();
+      nodes.forEach((node) => { node.x = Math.max(-half(node), Math.min(half(node), node.x)); });
+    }
+  };
+  run(220);
+  // A name stands on the side that the group's lines leave free.
+  nodes.filter((node) => !node.hub).forEach((node) => {
+    const ends = links.filter((link) => link.source === node || link.target === node)
+      .map((link) => (link.source === node ? link.target : link.source));
+    const steep = (end) => (end.y - node.y) / (Math.hypot(end.x - node.x, end.y - node.y) || 1);
+    if (d3.sum(ends, (end) => Math.max(0, steep(end))) > d3.sum(ends, (end) => Math.max(0, -steep(end))) + 0.1) node.shift = -ROW;
+  });
+  run(100);
 }
 
 function told(effect) {
@@ -123,30 +136,33 @@ function drawGraph(figure, data, count) {
       node.effect === null ? d3.symbolDiamond : node.effect.value > 0 ? d3.symbolCircle : d3.symbolSquare,
       Math.PI * node.radius ** 2,
     )());
-  group.append("text").attr("class", "name").attr("y", (node) => node.radius + ROW).text((node) => node.label);
-  group.append("text").attr("class", "size").attr("y", (node) => node.radius + 2 * ROW)
-    .text((node) => (node.effect ? written(node.effect.value) : "effect unknown"));
+  const beneath = (node, row) => (node.shift > 0 ? node.radius + row * ROW : row * ROW - node.radius - 2 * ROW - 7);
+  group.append("text").attr("class", "name").attr("y", (node) => beneath(node, 1)).text((node) => node.label);
+  group.append("text").attr("class", "size").attr("y", (node) => beneath(node, 2))
+    .text((node) => (node.effect ? writtenBeside(node.effect.value, largest) : "effect unknown"));
   group.append("title").text((node) => names[node.group]);
   const label = words.selectAll("g").data([...pairs, ...hubs.map((hub) => ({ ...hub, set: hub.hub, at: hub }))]).join("g")
     .attr("class", (one) => `mark set ${side(one.set)}${one.at ? " boxed" : ""}${one.set.reported === false ? " chance" : ""}`)
     .attr("aria-label", (one) => told(one.set));
-  label.append("rect").attr("rx", 5).attr("x", -25).attr("y", -11).attr("width", 50).attr("height", 22);
-  label.append("text").attr("dy", "0.35em").text((one) => written(one.set.value));
+  const says = (one) => `${writtenBeside(one.set.value, largest)}${VERDICTS[one.set.verified] || ""}`;
+  const room = (one) => (says(one).length > 6 ? 64 : 50);
+  label.append("rect").attr("rx", 5).attr("x", (one) => -room(one) / 2).attr("y", -11).attr("width", room).attr("height", 22);
+  label.append("text").attr("dy", "0.35em").text(says);
 
   function place() {
     line.attr("x1", (one) => one.source.x).attr("y1", (one) => one.source.y)
       .attr("x2", (one) => one.target.x).attr("y2", (one) => one.target.y);
     group.attr("transform", (node) => `translate(${node.x},${node.y})`);
-    const taken = groups.map((node) => [node.x, node.y + ROW, node.wide - 8, node.high - 8]);
-    taken.push(...hubs.map((hub) => [hub.x, hub.y, hub.wide, hub.high]));
-    const covered = (spot) => d3.sum(taken, ([x, y, wide, high]) =>
-      Math.max(0, (wide + 50) / 2 - Math.abs(spot[0] - x)) * Math.max(0, (high + 22) / 2 - Math.abs(spot[1] - y)));
+    const taken = groups.map((node) => [node.x, node.y + node.shift, node.wide - 8, node.high - 8, 1]);
+    taken.push(...hubs.map((hub) => [hub.x, hub.y, hub.wide, hub.high, 4]));
+    const covered = (spot) => d3.sum(taken, ([x, y, wide, high, weight]) =>
+      weight * Math.max(0, (wide + 50) / 2 - Math.abs(spot[0] - x)) * Math.max(0, (high + 22) / 2 - Math.abs(spot[1] - y)));
     label.attr("transform", (one) => {
       if (one.at) return `translate(${one.at.x},${one.at.y})`;
       const spots = [0.5, 0.45, 0.55, 0.4, 0.6, 0.33, 0.67, 0.27, 0.73].map((part) => [
         one.source.x + part * (one.target.x - one.source.x), one.source.y + part * (one.target.y - one.source.y)]);
       const free = spots[d3.minIndex(spots, covered)];
-      taken.push([...free, 50, 22]);
+      taken.push([...free, room(one), 22, 4]);
       return `translate(${free})`;
     });
     hull.attr("d", (hub) => {

@@ -12,7 +12,7 @@ import click
 
 from spex_data.errors import RunnerError
 from tasks.tracking import MODE
-from tasks.tracking_addresses import write_pages_card
+from tasks.tracking_addresses import without_password, write_pages_card
 
 
 def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
@@ -43,7 +43,8 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
     }
     card = write_pages_card(runs, database=database, page=f"http://127.0.0.1:{mlflow_port}")
     click.echo(f"Prefect  http://127.0.0.1:{prefect_port}   flows: PREFECT_API_URL={api} spex-data run ...")
-    click.echo(f"MLflow   http://127.0.0.1:{mlflow_port}/#/experiments?{MODE}   experiments of {database}")
+    shown = without_password(database)
+    click.echo(f"MLflow   http://127.0.0.1:{mlflow_port}/#/experiments?{MODE}   experiments of {shown}")
     click.echo(f"runs in {runs}/ that start from now on are linked on both pages")
     click.echo("both take some seconds to start; Ctrl-C stops them")
     try:

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from spex_data.errors import RunnerError
 from spex_data.study import StudyConfig
 from tasks.retries import patiently
-from tasks.tracking_addresses import tracking_page, tracking_uri
+from tasks.tracking_addresses import tracking_page, tracking_uri, with_password, without_password
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -37,7 +37,7 @@ class TrackedRun(BaseModel, frozen=True):
     """An MLflow run that tasks in any process can log to; `run_id` None means that nothing is logged.
 
     Attributes:
-        uri: Tracking URI.
+        uri: Tracking URI, without a password: Prefect shows it among the parameters of a flow run.
         experiment_id: MLflow experiment.
         run_id: The run of this execution.
         url: Its page, where the tracking URI is a server's.
@@ -65,8 +65,9 @@ def start_run(study: StudyConfig, directory: Path, tags: Mapping[str, str]) -> T
     if not study.tracking.mlflow:
         return TrackedRun(lens=study.lens)
     uri = tracking_uri(study, directory)
-    client = _client(uri)
+    shown = study.tracking.uri or without_password(uri)
     try:
+        client = _client(shown)
         name = study.tracking.experiment or study.name
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
@@ -84,12 +85,12 @@ def start_run(study: StudyConfig, directory: Path, tags: Mapping[str, str]) -> T
     except Exception as error:
         raise RunnerError(
             f"MLflow does not answer ({str(error).splitlines()[0][:160]})",
-            where=f"tracking.uri = {uri}",
+            where=f"tracking.uri = {without_password(uri)}",
             instead="start the server, correct the URI, or write tracking.mlflow: false",
         ) from error
     run_id, page = run.info.run_id, tracking_page(study, directory, uri)
     url = f"{page.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}?{MODE}" if page else None
-    return TrackedRun(uri=uri, experiment_id=experiment_id, run_id=run_id, url=url, lens=study.lens)
+    return TrackedRun(uri=shown, experiment_id=experiment_id, run_id=run_id, url=url, lens=study.lens)
 
 
 def _run_name(study: StudyConfig, directory: Path) -> str:
@@ -271,7 +272,7 @@ def _call(run: TrackedRun, method: str, *words: Any, **entities: Any) -> Any:
         return patiently(
             lambda: getattr(_client(run.uri), method)(*words, **entities),
             server="MLflow",
-            where=f"tracking.uri = {run.uri}",
+            where=f"tracking.uri = {without_password(run.uri)}",
         )
 
 
@@ -282,7 +283,7 @@ def _client(uri: str) -> MlflowClient:
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking_uri=uri)
+    return MlflowClient(tracking_uri=with_password(uri))
 
 
 def _batches(items: Sequence[Any], size: int) -> Iterator[list[Any]]:

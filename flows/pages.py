@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from spex_data.errors import RunnerError
+from tasks.experiments import make_tables
 from tasks.tracking import MODE
 from tasks.tracking_addresses import without_password, write_pages_card
 
@@ -28,6 +29,7 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
     """
     runs.mkdir(parents=True, exist_ok=True)
     database = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{runs.resolve() / 'mlflow.db'}"
+    make_tables(database)
     binaries = Path(sys.executable).parent
     api = f"http://127.0.0.1:{prefect_port}/api"
     servers = {

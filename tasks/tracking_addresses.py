@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,6 +34,13 @@ def write_pages_card(runs: Path, *, database: str, page: str) -> Path:
     card = runs / ".pages.json"
     card.write_text(json.dumps({"pid": os.getpid(), "database": without_password(database), "page": page}))
     return card
+
+
+def remove_pages_card(card: Path) -> None:
+    """Takes this process's card away; that of another one, which came later, stays."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        if json.loads(card.read_text())["pid"] == os.getpid():
+            card.unlink()
 
 
 def tracking_page(study: StudyConfig, directory: Path, uri: str) -> str | None:

@@ -52,6 +52,7 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
     click.echo(f"Prefect  http://127.0.0.1:{prefect_port}   flows: PREFECT_API_URL={api} spex-data run ...")
     shown = without_password(database)
     click.echo(f"MLflow   http://127.0.0.1:{mlflow_port}/#/experiments?{MODE}   experiments of {shown}")
+    click.echo('in MLflow click "Model training", top left, once: it opens on traces of language models')
     click.echo(f"runs in {runs}/ that start from now on are linked on both pages")
     click.echo("both take some seconds to start; Ctrl-C stops them")
     try:

@@ -12,12 +12,15 @@ import socket
 import sqlite3
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlsplit
-from urllib.request import urlopen
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import Request, urlopen
 
 from flows.environment import require_extra
 from spex_data.errors import RunnerError, SeveralErrors
@@ -46,7 +49,7 @@ def require_servers(study: StudyConfig) -> None:
         SeveralErrors: Prefect's, MLflow's or the cluster's does not, within some 8 s; each that does not.
     """
     require_extra(study.runner.kind)
-    asked = {"PREFECT_API_URL": os.environ.get("PREFECT_API_URL")}
+    asked = {"PREFECT_API_URL": _prefect_api_url()}
     if study.tracking.mlflow:
         name = "tracking.uri" if study.tracking.uri else "MLFLOW_TRACKING_URI"
         asked[name] = with_password(study.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI", ""))
@@ -61,9 +64,16 @@ def require_prefect() -> None:
     Raises:
         RunnerError: It does not, within some 8 s.
     """
-    url = os.environ.get("PREFECT_API_URL")
+    url = _prefect_api_url()
     if url:
         _require({"PREFECT_API_URL": url})
+
+
+def _prefect_api_url() -> str | None:
+    """As the environment or the profile of `prefect config set` has it."""
+    from prefect.settings import PREFECT_API_URL
+
+    return os.environ.get("PREFECT_API_URL") or PREFECT_API_URL.value()
 
 
 def _require(asked: Mapping[str, str]) -> None:
@@ -116,15 +126,21 @@ def _answers(asked: Mapping[str, str]) -> dict[str, str | None]:
 
 
 def why_no_prefect(url: str, *, patience: float = PATIENCE) -> str | None:
-    """Why no API of Prefect answers at an address; None if one does."""
-    try:
-        with urlopen(f"{url.rstrip('/')}/health", timeout=patience):
-            return None
-    except HTTPError as error:
-        # The client sends credentials that this look does not.
-        return None if error.code in (401, 403) else str(error)
-    except (URLError, OSError, ValueError) as error:
-        return _words(error, patience)
+    """Why no API of Prefect answers at an address to the credentials of its client; None if one does."""
+    for page in ("admin/version", "health"):  # without credentials, the second answers too
+        try:
+            with _opened(f"{url.rstrip('/')}/{page}", patience, _prefect_credentials()):
+                return None
+        except HTTPError as error:
+            if error.code == 404 and page != "health":
+                continue
+            if error.code not in (401, 403):
+                return str(error)
+            known = "refuses the" if _prefect_credentials() else "wants"
+            return f"it {known} credentials of PREFECT_API_AUTH_STRING or PREFECT_API_KEY"
+        except (URLError, OSError, ValueError, HTTPException) as error:
+            return _words(error, patience)
+    return None
 
 
 def why_no_mlflow(uri: str, *, patience: float = PATIENCE) -> str | None:
@@ -167,14 +183,15 @@ def why_no_port(address: str, *, patience: float = PATIENCE) -> str | None:
 
 def _why_no_mlflow_server(uri: str, patience: float) -> str | None:
     try:
-        with urlopen(f"{uri.rstrip('/')}{_MLFLOW_ASKED}", timeout=patience) as answer:
+        with _opened(f"{uri.rstrip('/')}{_MLFLOW_ASKED}", patience) as answer:
             told = answer.read(4096)
     except HTTPError as error:
         told = error.read(4096)
+        # Its client knows more ways to be let in than this look.
         if error.code in (401, 403) or b"error_code" in told:
             return None
         return f"what answers there is no MLflow: {error}"
-    except (URLError, OSError, ValueError) as error:
+    except (URLError, OSError, ValueError, HTTPException) as error:
         return _words(error, patience)
     return None if b"experiment" in told else "what answers there is no MLflow"
 
@@ -218,6 +235,29 @@ def _why_no_file(uri: str, patience: float) -> str | None:
     except sqlite3.Error as error:
         return str(error)
     return None
+
+
+def _opened(url: str, patience: float, authorization: str | None = None) -> AbstractContextManager[Any]:
+    """A page, asked for with the name and password of its own address if it has any."""
+    parts = urlsplit(url)
+    if parts.username:
+        authorization = _basic(f"{unquote(parts.username)}:{unquote(parts.password or '')}")
+        url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    headers = {"Authorization": authorization} if authorization else {}
+    return urlopen(Request(url, headers=headers), timeout=patience)
+
+
+def _prefect_credentials() -> str | None:
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_KEY
+
+    pair, token = PREFECT_API_AUTH_STRING.value(), PREFECT_API_KEY.value()
+    if pair:
+        return _basic(pair)
+    return f"Bearer {token}" if token else None
+
+
+def _basic(pair: str) -> str:
+    return f"Basic {b64encode(pair.encode()).decode()}"
 
 
 def _words(error: Exception, patience: float) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from prefect.settings import PREFECT_API_AUTH_STRING, temporary_settings
 
 from flows import environment, servers
 from flows.servers import require_servers, why_no_mlflow, why_no_port, why_no_prefect
@@ -24,12 +25,17 @@ def silent() -> Iterator[str]:
 
 @pytest.fixture
 def answering() -> Iterator[str]:
-    """host:port of a server that knows /health and, below /other, MLflow's answer to an unknown name."""
+    """host:port of a server with /health, MLflow's answer below /other, and /closed for team:secret."""
 
     class Known(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/health" else 404)
+            let_in = self.headers.get("Authorization") == "Basic dGVhbTpzZWNyZXQ="  # team:secret
+            closed = self.path.startswith("/closed/") and self.path != "/closed/health"
+            known = self.path in ("/health", "/closed/health") or closed
+            self.send_response(401 if closed and not let_in else 200 if known else 404)
             self.end_headers()
+            if closed and let_in:
+                self.wfile.write(b'{"experiment": {}}')
             if self.path.startswith("/other/api/2.0/mlflow/"):
                 self.wfile.write(b'{"error_code": "RESOURCE_DOES_NOT_EXIST"}')
 
@@ -50,7 +56,15 @@ class TestWhyNoPrefect:
         assert why_no_prefect(f"http://{answering}") is None
 
     def test_another_page_of_it_is_not(self, answering):
-        assert "404" in why_no_prefect(f"http://{answering}/api")
+        assert "404" in why_no_prefect(f"http://{answering}/other")
+
+    def test_one_that_wants_credentials_names_what_holds_them(self, answering):
+        closed = f"http://{answering}/closed"
+        assert why_no_prefect(closed) == "it wants credentials of PREFECT_API_AUTH_STRING or PREFECT_API_KEY"
+        with temporary_settings({PREFECT_API_AUTH_STRING: "team:wrong"}):
+            assert why_no_prefect(closed).startswith("it refuses the credentials of PREFECT_API_AUTH_STRING")
+        with temporary_settings({PREFECT_API_AUTH_STRING: "team:secret"}):
+            assert why_no_prefect(closed) is None
 
     def test_a_server_that_never_says_a_word_is_given_up_in_time(self, silent):
         assert why_no_prefect(f"http://{silent}", patience=0.2) == "nothing came within 0.2 s"
@@ -65,6 +79,9 @@ class TestWhyNoMlflow:
 
     def test_a_server_is_mlflow_where_its_api_answers(self, answering):
         assert why_no_mlflow(f"http://{answering}/other") is None
+
+    def test_a_name_and_a_password_in_the_address_are_sent(self, answering):
+        assert why_no_mlflow(f"http://team:secret@{answering}/closed") is None
 
     def test_a_server_that_is_another_is_told_apart(self, answering):
         assert "no MLflow" in why_no_mlflow(f"http://{answering}")

@@ -20,7 +20,8 @@ from prefect.client.schemas.schedules import CronSchedule, RRuleSchedule
 from pydantic import ValidationError
 from rich.console import Console
 
-from flows.environment import be_quiet, require_prefect
+from flows.environment import be_quiet
+from flows.servers import require_prefect
 from flows.terminal import print_error
 from spex_data.errors import ConfigError, SeveralErrors, SpexDataError
 from spex_data.study.dialect import parse_yaml

@@ -41,7 +41,7 @@ class ExtensionParameters(BaseModel, frozen=True):
             raise StoreError(
                 "holds a run that has not made its groups yet",
                 where=self.run_dir,
-                instead=f"let `spex-data run {folder.study} --out {self.run_dir}` do so",
+                instead=f"let `{folder.command()}` do so",
             )
         grouping = Grouping.from_table(pq.read_table(folder.groups))
         measured = len(design_so_far(folder, study, grouping).training) if study.in_rounds else None

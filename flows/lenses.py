@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from shlex import join
 from typing import Any
 
 from spex_data.errors import ConfigError
@@ -27,5 +28,5 @@ def require_lens(study: StudyConfig, lens: str, config: str) -> None:
         raise ConfigError(
             f"is {study.lens}, and this is the flow of the lens {lens}",
             where=f"{config}: lens",
-            instead=f"run it by the flow {_FLOWS[study.lens]}, or by `spex-data run {config}`",
+            instead=f"run it by the flow {_FLOWS[study.lens]}, or by `{join(['spex-data', 'run', config])}`",
         )

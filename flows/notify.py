@@ -14,7 +14,8 @@ from prefect.client.orchestration import get_client
 from prefect.events.actions import SendNotification
 from rich.console import Console
 
-from flows.environment import be_quiet, require_prefect
+from flows.environment import be_quiet
+from flows.servers import require_prefect
 from flows.terminal import print_error
 from spex_data.errors import ConfigError, SpexDataError
 

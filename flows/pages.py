@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
-from spex_data.errors import RunnerError
+from spex_data.errors import RunnerError, SeveralErrors
+from tasks.experiments import make_tables
 from tasks.tracking import MODE
-from tasks.tracking_addresses import write_pages_card
+from tasks.tracking_addresses import remove_pages_card, without_password, write_pages_card
 
 
 def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
@@ -24,10 +28,13 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
         mlflow_port: Port of MLflow's page.
 
     Raises:
-        RunnerError: One of them stopped by itself.
+        SeveralErrors: Their ports are taken.
+        RunnerError: One of them is, or a server stopped by itself.
     """
+    _require_free({"--prefect-port": prefect_port, "--mlflow-port": mlflow_port})
     runs.mkdir(parents=True, exist_ok=True)
     database = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{runs.resolve() / 'mlflow.db'}"
+    make_tables(database)
     binaries = Path(sys.executable).parent
     api = f"http://127.0.0.1:{prefect_port}/api"
     servers = {
@@ -43,7 +50,9 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
     }
     card = write_pages_card(runs, database=database, page=f"http://127.0.0.1:{mlflow_port}")
     click.echo(f"Prefect  http://127.0.0.1:{prefect_port}   flows: PREFECT_API_URL={api} spex-data run ...")
-    click.echo(f"MLflow   http://127.0.0.1:{mlflow_port}/#/experiments?{MODE}   experiments of {database}")
+    shown = without_password(database)
+    click.echo(f"MLflow   http://127.0.0.1:{mlflow_port}/#/experiments?{MODE}   experiments of {shown}")
+    click.echo('in MLflow click "Model training", top left, once: it opens on traces of language models')
     click.echo(f"runs in {runs}/ that start from now on are linked on both pages")
     click.echo("both take some seconds to start; Ctrl-C stops them")
     try:
@@ -56,11 +65,34 @@ def serve_pages(runs: Path, prefect_port: int, mlflow_port: int) -> None:
             instead="see whether its port is taken, or choose others with --prefect-port and --mlflow-port",
         )
     finally:
-        card.unlink(missing_ok=True)
+        remove_pages_card(card)
         for server in servers.values():
             server.terminate()
         for server in servers.values():
             server.wait(timeout=20)
+
+
+def _require_free(ports: Mapping[str, int]) -> None:
+    """Servers take half a minute to find out, and would not say whose port it was."""
+    errors = []
+    with ExitStack() as held:
+        for option, port in ports.items():
+            probe = held.enter_context(socket.socket())
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do
+            try:
+                probe.bind(("127.0.0.1", port))
+                probe.listen()
+            except OSError as error:
+                errors.append(
+                    RunnerError(
+                        f"cannot be had ({error.strerror})",
+                        where=f"{option} {port}",
+                        instead=f"see whether these pages are served already, at http://127.0.0.1:{port},"
+                        " or choose another port",
+                    )
+                )
+    if errors:
+        raise SeveralErrors(errors) if len(errors) > 1 else errors[0]
 
 
 def _serve(command: list[Path | str], **environment: str) -> subprocess.Popen[bytes]:

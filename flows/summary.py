@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from shlex import join
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -40,9 +41,14 @@ def print_summary(console: Console, result: AttributionResult) -> None:
         f"report    {directory / 'report.html'}",
         f"values    {_values(folder)}, interactions.json and manifest.json beside it",
         *_pages(folder, result),
-        f"again     spex-data show {directory}   |   both pages: spex-data ui",
+        f"again     {join(['spex-data', 'show', str(directory)])}   |   both pages: {_ui(directory.parent)}",
     ]
     console.print(Text("\n".join(lines)), soft_wrap=True, highlight=False)
+
+
+def _ui(runs: Path) -> str:
+    """The command that shows both pages of a folder of runs."""
+    return join(["spex-data", "ui", *([] if runs == Path("runs") else ["--runs", str(runs)])])
 
 
 def _pages(folder: RunFolder, result: AttributionResult) -> list[str]:

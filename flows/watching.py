@@ -31,11 +31,11 @@ from prefect.settings import (
 from prefect.states import Cancelled
 from rich.console import Console
 
-from flows.environment import without_password
 from flows.interrupts import cancel, cancelled, listening
 from flows.stopping import Stopped
 from flows.terminal import print_error
 from spex_data.errors import RunnerError
+from tasks.tracking_addresses import without_password
 
 SECONDS_BETWEEN_LOOKS = 3.0
 PATIENCE = 60.0

@@ -126,7 +126,7 @@ def _lens_method(folder: RunFolder, study: StudyConfig, manifest: dict[str, Any]
         ),
     }[study.lens]
     return {
-        "Repeat it with": f"spex-data run {folder.study} --out ANOTHER_FOLDER",
+        "Repeat it with": folder.command("ANOTHER_FOLDER"),
         masked[0]: masked[1],
         "Model": f"{study.model.source}{tuned}, on {manifest.get('device')} in {manifest.get('dtype')}",
         "Masks": f"{study.masks.scheme}, p = {study.masks.p}; study seed {study.seed}",
@@ -147,7 +147,7 @@ def method_of(folder: RunFolder, study: StudyConfig) -> dict[str, str]:
     lora, training, masks = study.lora, study.training, study.masks
     sizes = f"{manifest.get('n_examples')} examples in {manifest.get('n_groups')} groups"
     return {
-        "Repeat it with": f"spex-data run {folder.study} --out ANOTHER_FOLDER",
+        "Repeat it with": folder.command("ANOTHER_FOLDER"),
         "Data": f"{study.data.train}: {sizes}",
         "Model": f"{study.model.source} on {manifest.get('device')} in {manifest.get('dtype')}",
         "Adapters": f"LoRA rank {lora.rank}, alpha {lora.alpha}, layers {lora.layers}",

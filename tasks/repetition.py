@@ -32,7 +32,7 @@ def repeated_overrides(folder: RunFolder) -> tuple[str, ...]:
         raise StoreError(
             "holds a run without values.parquet, so there is nothing to repeat",
             where=str(folder.directory),
-            instead=f"finish it first: spex-data run {folder.study} --out {folder.directory}",
+            instead=f"finish it first: {folder.command()}",
         )
     pins = [f"training.adapters_per_pass={manifest['adapters_per_pass']}"]
     if study.training.schedule == "fixed":

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from shlex import join
 from typing import Any
 
 from filelock import FileLock
@@ -166,6 +167,10 @@ class RunFolder:
     def stopping(self) -> Path:
         """There while workers are to begin no further chunk."""
         return self.directory / ".stopping"
+
+    def command(self, out: str | None = None) -> str:
+        """The command that runs the folder's study: here, or in another folder."""
+        return join(["spex-data", "run", str(self.study), "--out", out or str(self.directory)])
 
     def read_study(self) -> StudyConfig:
         """The study this folder holds.

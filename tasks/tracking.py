@@ -17,8 +17,9 @@ from pydantic import BaseModel
 
 from spex_data.errors import RunnerError
 from spex_data.study import StudyConfig
+from tasks.experiments import experiment_id, one_at_a_time
 from tasks.retries import patiently
-from tasks.tracking_addresses import tracking_page, tracking_uri
+from tasks.tracking_addresses import tracking_page, tracking_uri, with_password, without_password
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,6 +30,7 @@ LARGEST_BATCH = 1_000
 LONGEST_CURVE = 1_000
 LONGEST_NAME = 200
 _NAME_WIDTH = 60
+_LONGEST_REASON = 300  # an older database is told the command that upgrades it
 _NOT_IN_A_NAME = re.compile(r"[^\w\-. :]", re.ASCII)
 _BOUNDS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "8", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 
@@ -37,7 +39,7 @@ class TrackedRun(BaseModel, frozen=True):
     """An MLflow run that tasks in any process can log to; `run_id` None means that nothing is logged.
 
     Attributes:
-        uri: Tracking URI.
+        uri: Tracking URI, without a password: Prefect shows it among the parameters of a flow run.
         experiment_id: MLflow experiment.
         run_id: The run of this execution.
         url: Its page, where the tracking URI is a server's.
@@ -65,31 +67,26 @@ def start_run(study: StudyConfig, directory: Path, tags: Mapping[str, str]) -> T
     if not study.tracking.mlflow:
         return TrackedRun(lens=study.lens)
     uri = tracking_uri(study, directory)
-    client = _client(uri)
+    shown = study.tracking.uri or without_password(uri)
+    place = (directory.resolve().parent / "mlflow-artifacts").as_uri() if uri.startswith("sqlite:") else None
+    about = {
+        "mlflow.experimentKind": "custom_model_development",  # opens on runs, not on traces
+        "mlflow.note.content": study.words.question,
+    }
+    again = "" if tags.get("spex.execution", "1") == "1" else f" (execution {tags['spex.execution']})"
     try:
-        name = study.tracking.experiment or study.name
-        experiment = client.get_experiment_by_name(name)
-        if experiment is None:
-            local = uri.startswith("sqlite:")
-            place = (directory.resolve().parent / "mlflow-artifacts").as_uri() if local else None
-            about = {
-                "mlflow.experimentKind": "custom_model_development",  # opens on runs, not on traces
-                "mlflow.note.content": study.words.question,
-            }
-            experiment_id = client.create_experiment(name, artifact_location=place, tags=about)
-        else:
-            experiment_id = experiment.experiment_id
-        again = "" if tags.get("spex.execution", "1") == "1" else f" (execution {tags['spex.execution']})"
-        run = client.create_run(experiment_id, run_name=_run_name(study, directory) + again, tags=dict(tags))
+        client = _client(shown)
+        experiment = experiment_id(client, study.tracking.experiment or study.name, place=place, tags=about)
+        run = client.create_run(experiment, run_name=_run_name(study, directory) + again, tags=dict(tags))
     except Exception as error:
         raise RunnerError(
-            f"MLflow does not answer ({str(error).splitlines()[0][:160]})",
-            where=f"tracking.uri = {uri}",
+            f"MLflow does not answer ({str(error).splitlines()[0][:_LONGEST_REASON]})",
+            where=f"tracking.uri = {without_password(uri)}",
             instead="start the server, correct the URI, or write tracking.mlflow: false",
         ) from error
     run_id, page = run.info.run_id, tracking_page(study, directory, uri)
-    url = f"{page.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}?{MODE}" if page else None
-    return TrackedRun(uri=uri, experiment_id=experiment_id, run_id=run_id, url=url, lens=study.lens)
+    url = f"{page.rstrip('/')}/#/experiments/{experiment}/runs/{run_id}?{MODE}" if page else None
+    return TrackedRun(uri=shown, experiment_id=experiment, run_id=run_id, url=url, lens=study.lens)
 
 
 def _run_name(study: StudyConfig, directory: Path) -> str:
@@ -271,7 +268,7 @@ def _call(run: TrackedRun, method: str, *words: Any, **entities: Any) -> Any:
         return patiently(
             lambda: getattr(_client(run.uri), method)(*words, **entities),
             server="MLflow",
-            where=f"tracking.uri = {run.uri}",
+            where=f"tracking.uri = {without_password(run.uri)}",
         )
 
 
@@ -282,7 +279,8 @@ def _client(uri: str) -> MlflowClient:
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking_uri=uri)
+    with one_at_a_time(uri):
+        return MlflowClient(tracking_uri=with_password(uri))
 
 
 def _batches(items: Sequence[Any], size: int) -> Iterator[list[Any]]:

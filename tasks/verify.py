@@ -66,7 +66,7 @@ def plan_verification(directory: str, recovery: Recovery, tracked: TrackedRun) -
     planned = plan_rows(folder, asked, folder.verify_masks)
     log_files(tracked, [folder.verify_masks])
     get_run_logger().info(
-        "%d interactions and %d controls on %d backgrounds: %d fine-tunes, %d already measured",
+        "interactions: %d, controls: %d, backgrounds: %d; fine-tunes: %d, of them measured before: %d",
         sum(one.role == "claim" for one in asked.hypotheses),
         sum(one.role != "claim" for one in asked.hypotheses),
         asked.design.n_rounds, planned.total, planned.done,
@@ -89,8 +89,8 @@ def plan_rows(folder: RunFolder, asked: Asked, path: Path) -> Planned:
                 chunks.append(
                     Chunk(
                         index=len(chunks),
-                        start=span.start,
-                        stop=span.stop,
+                        start=rows[0],
+                        stop=rows[-1] + 1,
                         total=len(plan),
                         rows=rows,
                         columns=columns,

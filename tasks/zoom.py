@@ -60,7 +60,7 @@ def check_split(source: RunFolder, split: Split) -> Grouping:
         raise StoreError(
             "holds a run that has not measured its masks yet",
             where=str(source.directory),
-            instead=f"finish it first: spex-data run {source.study} --out {source.directory}",
+            instead=f"finish it first: {source.command()}",
         )
     if study.masks.scheme == "stratified":
         raise ConfigError(

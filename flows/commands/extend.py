@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from flows.environment import require_servers
 from flows.options import JSON
+from flows.servers import require_servers
 
 if TYPE_CHECKING:
     from flows.extension import ExtensionParameters

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 from rich.console import Console
 
-from flows.environment import require_servers
 from flows.options import JSON, SET
+from flows.servers import require_servers
 
 
 @click.command()

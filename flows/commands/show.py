@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import join
 from typing import Any
 
 import click
@@ -41,7 +42,9 @@ def show(
     filtered = filter_words(order=order, kind=kind)
     shown_documents = print_run(Console(), folder, top=top, choose=choose)
     if not any(document["targets"] for document in shown_documents):
-        click.echo(f"nothing of {filtered} was found; `spex-data show {run_dir}` shows what was")
+        click.echo(
+            f"nothing of {filtered} was found; `{join(['spex-data', 'show', run_dir])}` shows what was"
+        )
         return
     if folder.rounds.is_file() and not filtered:
         click.echo(f"ended     {read_document(folder.rounds)['rounds'][-1]['why']}")

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from flows.environment import require_servers
 from flows.options import JSON
+from flows.servers import require_servers
 
 
 @click.command()

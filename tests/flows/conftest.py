@@ -23,7 +23,8 @@ def plain_run(
     environment: dict[str, str], prefect_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The smallest study, run once; tests read its folder and leave it as it is."""
-    home = tmp_path_factory.mktemp("plain")
+    home = tmp_path_factory.mktemp("plain") / "a folder ñamed by people"
+    home.mkdir()
     config = write_study(home / "tiny.yaml")
     env = {**environment, "PREFECT_API_URL": prefect_server}
     done = subprocess.run(

@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from mlflow import MlflowClient
 
@@ -25,7 +26,7 @@ class TestPostgres:
     """A study runs with Prefect and MLflow both on PostgreSQL."""
 
     def test_a_study_runs_and_mlflow_has_it(self, postgres, server_on_postgres, environment, tmp_path):
-        uri = f"postgresql+psycopg2://{postgres}/mlflow"
+        uri = f"postgresql+psycopg2://{postgres.replace('@', ':a-secret@')}/mlflow"
         env = {**environment, "PREFECT_API_URL": server_on_postgres, "MLFLOW_TRACKING_URI": uri}
         config = write_study(tmp_path / "tiny.yaml")
         done = subprocess.run([COMMAND, "run", config], capture_output=True, text=True, cwd=tmp_path, env=env)
@@ -35,6 +36,10 @@ class TestPostgres:
         assert run.info.status == "FINISHED"
         assert run.data.params["training.epochs"] == "1"
         assert run.data.tags["prefect.flow_run_id"] == execution["prefect_flow_run_id"]
+        assert "a-secret" not in (tmp_path / "runs/tiny/manifest.json").read_text() + done.stdout
+        flow_runs = httpx.post(f"{server_on_postgres}/flow_runs/filter", json={}, timeout=30).text
+        assert run.info.run_id in flow_runs
+        assert "a-secret" not in flow_runs
 
     def test_a_restart_in_mid_run_loses_nothing(
         self, postgres_server, server_on_postgres, environment, tmp_path

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -76,6 +77,17 @@ class TestStartRun:
             log_curves(child, {"b": [(0, 1.0)]})
         assert off.run_id is None
         assert list(tmp_path.iterdir()) == []
+
+    def test_a_password_from_the_environment_reaches_the_client_and_nobody_else(self, tmp_path, monkeypatch):
+        whole = "postgresql://me:a-secret@127.0.0.1:1/mlflow"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", whole)
+        client = Mock()
+        client.return_value.create_run.return_value.info.run_id = "r"
+        client.return_value.get_experiment_by_name.return_value.experiment_id = "1"
+        monkeypatch.setattr("mlflow.MlflowClient", client)
+        opened = start_run(parse_study(study()), tmp_path / "runs" / "tiny", {})
+        assert opened.uri == "postgresql://me:***@127.0.0.1:1/mlflow"
+        client.assert_called_once_with(tracking_uri=whole)
 
     def test_a_server_that_does_not_answer_is_one_message(self, tmp_path):
         unreachable = parse_study(study(tracking={"uri": "http://127.0.0.1:1"}))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from prefect.logging import disable_run_logger
 
 import tasks.verify
+from spex_data.masks import MeasurementPlan
 from spex_data.reports import read_document
 from spex_data.study import parse_study
 from spex_data.values import read_value_table
@@ -21,7 +23,8 @@ from tasks.recover import collect
 from tasks.run_folder import RunFolder
 from tasks.spans import spans
 from tasks.tracking import TrackedRun
-from tasks.verify import judge_verification, plan_verification
+from tasks.value_function import FILTERED, VERIFY
+from tasks.verify import judge_verification, plan_rows, plan_verification
 from tests.flows.conftest import study
 
 PAIR = (0, 1)
@@ -99,3 +102,12 @@ class TestStage:
         assert (told["failed"], told["cause"]) == (1, "the loss became nan")
         (claim,) = [one for one in read_document(run_copy.verification)["tests"] if one["role"] == "claim"]
         assert claim["backgrounds"] == 3
+
+    def test_rows_of_two_schedules_in_one_chunk_are_measured_apart_and_called_apart(
+        self, run_copy, monkeypatch
+    ):
+        plan = MeasurementPlan(np.eye(8, 16, dtype=bool), np.arange(8), (VERIFY,) * 5 + (FILTERED,) * 3)
+        monkeypatch.setattr(tasks.verify, "verification_plan", lambda asked: plan)
+        planned = plan_rows(run_copy, Mock(hypotheses=("one",)), run_copy.verify_masks)
+        assert [chunk.rows for chunk in planned.chunks] == [(0, 1, 2, 3, 4), (5, 6, 7)]
+        assert [span.name for span in spans(planned.chunks)] == ["verify 0-4", "verify 5-7"]

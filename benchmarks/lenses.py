@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from lenses_heads import heads
-from lenses_masks import coded_against_uniform, memory
+from lenses_masks import coded_against_uniform, coded_table, memory
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -62,7 +62,7 @@ def main() -> None:
         texts = [(test.inputs[row], test.outputs[row]) for row in questions(test, 40)]
         long = sorted(texts, key=lambda text: -len(text[0].split()))[: 1 if options.quick else 8]
         found["coded"] = coded_against_uniform(base, long)
-        show_rows("Coded masks against uniform ones, R2 on 64 held-out masks", found["coded"])
+        Console().print(coded_table(found["coded"]))
     if "heads" in parts:
         sizes = {"rows": 12, "alpha": 1.0, "draws": 4} if options.quick else {}
         found["heads"] = heads(
@@ -178,9 +178,6 @@ def show_rows(title: str, records: list[dict]) -> None:
     table = Table(*records[0], title=title)
     for record in records:
         table.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in record.values()))
-    if len(records) > 1 and any("proxyspex" in name for name in records[0]):
-        means = [np.mean([record[name] for record in records]) for name in records[0]]
-        table.add_row(*(f"{mean:.3f}" for mean in means))
     Console().print(table)
 
 

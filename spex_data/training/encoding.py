@@ -69,7 +69,8 @@ def context_length(base: BaseModel) -> int | None:
     """Tokens that a model reads at most; None where nothing says so."""
     # Tokenizers that know no limit claim 10^30 tokens.
     known = [base.tokenizer.model_max_length, getattr(base.model.config, "max_position_embeddings", None)]
-    limits = [int(length) for length in known if length and length < 10**9]
+    # XLNet, which has no limit, says -1.
+    limits = [int(length) for length in known if length and 0 < length < 10**9]
     return min(limits, default=None)
 
 

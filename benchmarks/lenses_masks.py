@@ -66,7 +66,8 @@ def coded_table(records: Sequence[dict]) -> Table:
             scores = {
                 name: [record[name] - (record[taken] if taken else 0.0) for record in alike] for name in names
             }
-            cells = [f"{np.mean(each):+.3f} ± {student_half(each):.3f}" for each in scores.values()]
+            sign = "+" if taken else ""
+            cells = [f"{np.mean(each):{sign}.3f} ± {student_half(each):.3f}" for each in scores.values()]
             table.add_row(f"{factor}x", f"{told}, {len(alike)} texts", *cells)
     return table
 

@@ -33,6 +33,8 @@ def flat(values: Iterable[object]) -> Iterator[object]:
         yield from flat(value) if isinstance(value, tuple) else (value,)
 
 
+USES = (ROOT / "docs" / "uses.md").read_text()
+USES_COMMANDS = re.findall(r"^    (?:\$ )?(spex-data .+)$", USES, re.M)
 README_COMMANDS = commands("".join(re.findall(r"```console\n(.*?)```", README, re.S)))
 
 
@@ -44,6 +46,10 @@ class TestTypedCommands:
         words = [word for word in shlex.split(command)[2:] if not word.startswith("-")]
         given = [str(value) for value in flat(parse(command).values())]
         assert [word for word in words if word not in given] == []
+
+    @pytest.mark.parametrize("command", USES_COMMANDS)
+    def test_a_command_of_the_uses_is_read(self, command):
+        assert parse(command)["run_dir"] == "runs/demo"
 
     @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
     def test_the_commands_of_a_study_are_read(self, path):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from attribution_tables import student_half
 from lenses_heads import heads
 from lenses_masks import coded_against_uniform, coded_table, memory
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ from spex_data.value_functions import (
     cut_into_units,
 )
 
-METHODS = ("linear", "lasso", "proxyspex")
+METHODS = ("linear", "lasso", "proxyspex", "auto")
 INTENTS = 20
 ALPHA = 4
 HELD_OUT = 64
@@ -168,9 +169,14 @@ def show(found: list[dict]) -> None:
             f"{row['per_second']:.0f}",
             f"{row['per_second'] / row['loop']:.2f}x",
         )
-    means = [np.mean([row[name] for row in found]) for name in METHODS]
+    scores = {name: [row[name] for row in found] for name in METHODS}
     speed = np.mean([row["per_second"] / row["loop"] for row in found])
-    table.add_row("mean", *(f"{mean:.3f}" for mean in means), "", f"{speed:.2f}x")
+    means = (f"{np.mean(each):.3f} ± {student_half(each):.3f}" for each in scores.values())
+    table.add_row("mean", *means, "", f"{speed:.2f}x")
+    gains = [np.subtract(each, scores["lasso"]).tolist() for each in scores.values()]
+    table.add_row(
+        "less lasso", *(f"{np.mean(each):+.3f} ± {student_half(each):.3f}" for each in gains), "", ""
+    )
     Console().print(table)
 
 

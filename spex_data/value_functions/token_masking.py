@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from spex_data.errors import ModelError, TargetError
 from spex_data.evaluation import Queries, Targets, encode_targets, values_from_logits
-from spex_data.models import BaseModel
+from spex_data.models import BaseModel, context_length
 from spex_data.models.memory import ran_out_of_memory
-from spex_data.training.encoding import context_length
 from spex_data.value_functions.exact import exact_keys, in_parts, pass_tokens
 from spex_data.value_functions.protocol import Measured
 from spex_data.value_functions.text_units import TextUnits

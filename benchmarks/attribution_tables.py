@@ -82,7 +82,7 @@ def verified_table(kind: str, checks: Rows) -> Table:
     for budget in budgets:
         table.add_column(f"{budget} masks", justify="right")
     for key in [key for key in checks[0] if key not in ("kind", "study", "budget")]:
-        sums = [sum(check[key] for check in checks if check["budget"] == budget) for budget in budgets]
+        sums = [sum(check.get(key, 0) for check in checks if check["budget"] == budget) for budget in budgets]
         if any(sums):
             table.add_row(key.replace("_", " "), *map(str, sums))
     return table

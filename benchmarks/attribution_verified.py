@@ -108,10 +108,11 @@ def _refereed(
     """Whether fresh fine-tunes give every claim the same sign, each with its own 90% interval.
 
     All claims are, not those alone that verification had the fine-tunes for, and so are the controls that it
-    found to act.
+    found to act. Claims are counted by whether their own interval says which way they act, too; and those
+    that the referee contradicts go through it again, over four times as many backgrounds.
     """
     told = [
-        Hypothesis(target, one.members, "claim", one.value)
+        Hypothesis(target, one.members, "claim", one.value, one.ci)
         for target, each in enumerate(listed)
         for _, one in claimed([each], top=len(each))
     ]
@@ -122,16 +123,32 @@ def _refereed(
     design = _design(study, sets, [], 10**9, REFEREE_ROUNDS, seed=12)
     counts = dict.fromkeys([key for key in _KEYS if "referee" in key], 0)
     counts["referee_fine_tunes"] = len(design)
+    contradicted = []
     for one in judge(design, study.values(*design.rows()), told, expansion=expansion):
-        ci = one.observed.interval(0.1) or (0.0, 0.0)
-        word = "unsure" if ci[0] <= 0 <= ci[1] else "agrees"
-        if word == "agrees" and ci[0] * one.hypothesis.predicted < 0:
-            word = "contradicts"
+        word = _word(one)
         kind = "planted" if true(one.hypothesis) else "others"
         counts[f"referee_{word}_{kind}"] += 1
+        ci = one.hypothesis.ci
+        if ci is not None:
+            counts[f"referee_{word}_sign_{'open' if ci[0] <= 0 <= ci[1] else 'known'}"] += 1
         if (one.hypothesis.target, one.hypothesis.members) in confirmed and word != "agrees":
             counts[f"confirmed_and_referee_{word}"] += 1
+        if word == "contradicts":
+            contradicted.append(one.hypothesis)
+    if contradicted:
+        sets = list(dict.fromkeys(one.members for one in contradicted))
+        design = _design(study, sets, [], 10**9, 4 * REFEREE_ROUNDS, seed=13)
+        for one in judge(design, study.values(*design.rows()), contradicted, expansion=expansion):
+            counts[f"referee_again_{_word(one)}"] += 1
     return counts
+
+
+def _word(one: Verification) -> str:
+    """What retraining says of a claim's sign, by its own 90% interval."""
+    low, high = one.observed.interval(0.1) or (0.0, 0.0)
+    if low <= 0 <= high:
+        return "unsure"
+    return "agrees" if low * one.hypothesis.predicted > 0 else "contradicts"
 
 
 def _design(
@@ -160,6 +177,7 @@ _KEYS = (
     "planted", "planted_claimed", "retrained", "fine_tunes",
     *(f"{kind}_{word}" for kind in _KINDS for word in _VERDICTS),
     "nulls", "nulls_found", "lies", *(f"lies_{word}" for word in _VERDICTS), "referee_fine_tunes",
-    *(f"referee_{word}_{kind}" for kind in _KINDS for word in _WORDS),
+    *(f"referee_{word}_{kind}" for kind in (*_KINDS, "sign_known", "sign_open") for word in _WORDS),
+    *(f"referee_again_{word}" for word in _WORDS),
     "confirmed_and_referee_unsure", "confirmed_and_referee_contradicts",
 )  # fmt: skip

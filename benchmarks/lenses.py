@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from attribution_tables import student_half
 from lenses_heads import heads
-from lenses_masks import coded_against_uniform, memory
+from lenses_masks import coded_against_uniform, coded_table, memory
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -34,7 +35,7 @@ from spex_data.value_functions import (
     cut_into_units,
 )
 
-METHODS = ("linear", "lasso", "proxyspex")
+METHODS = ("linear", "lasso", "proxyspex", "auto")
 INTENTS = 20
 ALPHA = 4
 HELD_OUT = 64
@@ -62,7 +63,7 @@ def main() -> None:
         texts = [(test.inputs[row], test.outputs[row]) for row in questions(test, 40)]
         long = sorted(texts, key=lambda text: -len(text[0].split()))[: 1 if options.quick else 8]
         found["coded"] = coded_against_uniform(base, long)
-        show_rows("Coded masks against uniform ones, R2 on 64 held-out masks", found["coded"])
+        Console().print(coded_table(found["coded"]))
     if "heads" in parts:
         sizes = {"rows": 12, "alpha": 1.0, "draws": 4} if options.quick else {}
         found["heads"] = heads(
@@ -168,9 +169,14 @@ def show(found: list[dict]) -> None:
             f"{row['per_second']:.0f}",
             f"{row['per_second'] / row['loop']:.2f}x",
         )
-    means = [np.mean([row[name] for row in found]) for name in METHODS]
+    scores = {name: [row[name] for row in found] for name in METHODS}
     speed = np.mean([row["per_second"] / row["loop"] for row in found])
-    table.add_row("mean", *(f"{mean:.3f}" for mean in means), "", f"{speed:.2f}x")
+    means = (f"{np.mean(each):.3f} ± {student_half(each):.3f}" for each in scores.values())
+    table.add_row("mean", *means, "", f"{speed:.2f}x")
+    gains = [np.subtract(each, scores["lasso"]).tolist() for each in scores.values()]
+    table.add_row(
+        "less lasso", *(f"{np.mean(each):+.3f} ± {student_half(each):.3f}" for each in gains), "", ""
+    )
     Console().print(table)
 
 
@@ -178,9 +184,6 @@ def show_rows(title: str, records: list[dict]) -> None:
     table = Table(*records[0], title=title)
     for record in records:
         table.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in record.values()))
-    if len(records) > 1 and any("proxyspex" in name for name in records[0]):
-        means = [np.mean([record[name] for record in records]) for name in records[0]]
-        table.add_row(*(f"{mean:.3f}" for mean in means))
     Console().print(table)
 
 

@@ -6,7 +6,9 @@ import resource
 from collections.abc import Sequence
 
 import numpy as np
+from attribution_tables import student_half
 from numpy.typing import NDArray
+from rich.table import Table
 
 from spex_data.decoding import decoder
 from spex_data.evaluation import make_targets
@@ -18,6 +20,7 @@ from spex_data.value_functions import TokenMasking, cut_into_units
 
 DEGREE = 5
 WAYS = (("uniform", "proxyspex"), ("uniform", "lasso"), ("coded", "proxyspex"), ("coded", "spex"))
+REFERENCE = "uniform proxyspex"
 
 
 def coded_against_uniform(
@@ -35,7 +38,7 @@ def coded_against_uniform(
         function = function_of(base, text, label)
         for factor in times:
             budget = factor * least_masks(function.n_groups, DEGREE)
-            record: dict = {"n": function.n_groups, "masks": budget}
+            record: dict = {"n": function.n_groups, "times": factor, "masks": budget}
             for scheme, name in (("bernoulli", "uniform"), ("spex", "coded")):
                 design = design_masks(
                     function.n_groups, budget=budget, scheme=scheme, degree=DEGREE, heldout=64, seed=0
@@ -46,6 +49,27 @@ def coded_against_uniform(
                         record[f"{masks} {method}"] = scored(design, method, values, held)
             records.append(record)
     return records
+
+
+def coded_table(records: Sequence[dict]) -> Table:
+    """Every text and budget; below, the means over texts and their differences from uniform masks.
+
+    With half of Student's 90% interval over the texts, the differences text by text.
+    """
+    names = [" ".join(way) for way in WAYS]
+    table = Table("n", "masks", *names, title="Coded masks against uniform ones, R2 on 64 held-out masks")
+    for record in records:
+        table.add_row(str(record["n"]), str(record["masks"]), *(f"{record[name]:.3f}" for name in names))
+    for factor in dict.fromkeys(record["times"] for record in records):
+        alike = [record for record in records if record["times"] == factor]
+        for told, taken in (("mean", None), (f"less {REFERENCE}", REFERENCE)):
+            scores = {
+                name: [record[name] - (record[taken] if taken else 0.0) for record in alike] for name in names
+            }
+            sign = "+" if taken else ""
+            cells = [f"{np.mean(each):{sign}.3f} ± {student_half(each):.3f}" for each in scores.values()]
+            table.add_row(f"{factor}x", f"{told}, {len(alike)} texts", *cells)
+    return table
 
 
 def scored(

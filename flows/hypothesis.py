@@ -27,13 +27,21 @@ from tasks.verify_plan import asked_by_hand
     flow_run_name="verify groups {members}",
     description="Retrain the corners of a set of groups that someone names, and judge what comes back.",
 )
-def hypothesis(directory: str, members: tuple[int, ...], target: int | None) -> dict[str, Any] | State[Any]:
+def hypothesis(
+    directory: str,
+    members: tuple[int, ...],
+    target: int | None,
+    backgrounds: int | None = None,
+    seeds: int | None = None,
+) -> dict[str, Any] | State[Any]:
     """Verifies one set of groups.
 
     Args:
         directory: A finished run.
         members: The groups, sorted.
         target: Number of a target; None for all.
+        backgrounds: Draws of the other groups; None for as many as the study says.
+        seeds: Seeds where all other groups are present; None like `backgrounds`.
 
     Returns:
         A document like verification.json.
@@ -46,7 +54,7 @@ def hypothesis(directory: str, members: tuple[int, ...], target: int | None) -> 
             recovery = recover_from(
                 folder.directory, method=study.decoding.method, max_order=None, top=study.report.top
             )
-            asked = asked_by_hand(folder, recovery, members, target)
+            asked = asked_by_hand(folder, recovery, members, target, backgrounds=backgrounds, seeds=seeds)
             planned = plan_rows(folder, asked, folder.own_masks)
             say(cost_words(folder, planned))
             retrained(study, directory, planned, TrackedRun())

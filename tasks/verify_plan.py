@@ -98,10 +98,27 @@ def asked_of_study(folder: RunFolder, recovery: Recovery) -> Asked:
 
 
 def asked_by_hand(
-    folder: RunFolder, recovery: Recovery, members: tuple[int, ...], target: int | None
+    folder: RunFolder,
+    recovery: Recovery,
+    members: tuple[int, ...],
+    target: int | None,
+    *,
+    backgrounds: int | None = None,
+    seeds: int | None = None,
 ) -> Asked:
-    """What it takes to verify one set, over as many backgrounds as the study's section says."""
+    """What it takes to verify one set.
+
+    Args:
+        folder: The run's.
+        recovery: What was found.
+        members: The groups, sorted.
+        target: Number of a target; None for all.
+        backgrounds: Draws of the other groups; None for as many as the study's section says.
+        seeds: Seeds with which it is retrained where all other groups are present; None like `backgrounds`.
+    """
     study = folder.read_study()
+    backgrounds = study.verify.backgrounds if backgrounds is None else backgrounds
+    seeds = study.verify.full if seeds is None else seeds
     grouping = Grouping.from_table(pq.read_table(folder.groups))
     expansion = recovery.decoded.expansion
     distribution = study.mask_design(grouping.keys).distribution
@@ -115,10 +132,10 @@ def asked_by_hand(
         distribution,
         grouping.keys,
         [members],
-        front=[members] if study.verify.full else (),
+        front=[members] if seeds else (),
         budget=10**9,
-        rounds=study.verify.backgrounds,
-        full_rounds=study.verify.full,
+        rounds=backgrounds,
+        full_rounds=seeds,
         seed=study.seed,
     )
     hypotheses = tuple(

@@ -17,8 +17,26 @@ from flows.servers import require_servers
     "--groups", required=True, metavar="A,B", help="Names or numbers of 2 to 4 groups, with commas between."
 )
 @click.option("--target", default=None, help="Only this target; all of them by default.")
+@click.option(
+    "--backgrounds",
+    type=click.IntRange(4),
+    help="Draws of the other groups to retrain over; as the study's verify.backgrounds by default.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(0),
+    help="Seeds to retrain with where all other groups are there, for what dropping costs (an interval from"
+    " 2 on); as the study's verify.full by default.",
+)
 @JSON
-def verify(run_dir: str, groups: str, target: str | None, json_wanted: bool) -> None:
+def verify(
+    run_dir: str,
+    groups: str,
+    target: str | None,
+    backgrounds: int | None,
+    seeds: int | None,
+    json_wanted: bool,
+) -> None:
     """Retrain what decides whether some groups act together; says what it costs before it starts."""
     from spex_data.reports import as_json
     from tasks.hypothesis import chosen_groups, chosen_target, require_training
@@ -36,7 +54,7 @@ def verify(run_dir: str, groups: str, target: str | None, json_wanted: bool) -> 
 
     console = Console(stderr=json_wanted)
     with progress_shown(console):
-        document = result_of(hypothesis, str(folder.directory), members, column)
+        document = result_of(hypothesis, str(folder.directory), members, column, backgrounds, seeds)
     if json_wanted:
         click.echo(as_json(document), nl=False)
     else:

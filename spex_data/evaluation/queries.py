@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from spex_data.errors import TargetError
 from spex_data.evaluation.targets import Targets
-from spex_data.models import BaseModel
+from spex_data.models import BaseModel, context_length
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _encode_labelled(
                 where=f"target {name!r}",
                 instead="give a label of the training examples",
             )
-    texts = _tokenise(base, inputs, special=True, limit=_context_length(base))
+    texts = _tokenise(base, inputs, special=True, limit=context_length(base))
     for name, text in zip(names, texts, strict=True):
         _require_tokens(text, "text", name)
     return texts, [(base.labels.index(answer),) for answer in answers], [0] * len(texts)
@@ -74,7 +74,7 @@ def _encode_completions(
 ) -> _Parts:
     before = _tokenise(base, inputs, special=True)
     after = _tokenise(base, answers, special=False)
-    limit = _context_length(base)
+    limit = context_length(base)
     for name, prompt, answer in zip(names, before, after, strict=True):
         _require_tokens(prompt, "prompt", name)
         _require_tokens(answer, "answer", name)
@@ -86,12 +86,6 @@ def _encode_completions(
             )
     joined = [prompt + answer for prompt, answer in zip(before, after, strict=True)]
     return joined, after, [len(prompt) - 1 for prompt in before]
-
-
-def _context_length(base: BaseModel) -> int | None:
-    # Tokenizers that know no limit claim 10^30 tokens.
-    known = [base.tokenizer.model_max_length, getattr(base.model.config, "max_position_embeddings", None)]
-    return min((int(length) for length in known if length and length < 10**9), default=None)
 
 
 def _tokenise(

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from spex_data.models.context import context_length
+
 if TYPE_CHECKING:
     from spex_data.models.base import BaseModel
 
@@ -38,17 +40,12 @@ def embed_texts(base: BaseModel, texts: Sequence[str], batch_size: int = 64) -> 
 
 @torch.no_grad()
 def _embed(base: BaseModel, texts: list[str]) -> NDArray[np.float32]:
+    limit = context_length(base)
     encoded = base.tokenizer(
-        texts, padding=True, truncation=True, max_length=_context(base), return_tensors="pt"
+        texts, padding=True, truncation=limit is not None, max_length=limit, return_tensors="pt"
     ).to(base.device)
     inputs = {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}
     hidden = base.model.base_model(**inputs).last_hidden_state.float()
     weights = inputs["attention_mask"].to(hidden.dtype)[..., None]
     means = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
     return means.cpu().numpy()
-
-
-def _context(base: BaseModel) -> int:
-    # Tokenizers that know no limit claim 10^30 tokens.
-    known = [base.tokenizer.model_max_length, getattr(base.model.config, "max_position_embeddings", None)]
-    return min(int(length) for length in known if length)

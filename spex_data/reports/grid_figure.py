@@ -68,7 +68,7 @@ def component_grid(
         axes.tick_params(length=0, colors=MUTED)
         axes.spines[:].set_visible(False)
         bar = figure.colorbar(_mappable(norm, colours), ax=axes, shrink=0.85, pad=0.03, aspect=25)
-        bar.set_label(f"mean effect ({unit_words(unit)})")
+        bar.set_label(f"mean effect\n({unit_words(unit)})")
         bar.outline.set_visible(False)  # type: ignore[operator]
         judged = f", R² {share(result.r2)} on held-out masks" if result.r2 is not None else ""
         axes.set_title(f"{len(cells)} components{judged}", loc="left")

@@ -53,6 +53,15 @@ class Effect:
         return self.ci is not None and self.ci[0] <= 0 <= self.ci[1]
 
     @property
+    def sign_open(self) -> bool:
+        """Whether it is reported as acting, and neither its interval nor retraining says which way.
+
+        The false discovery rate is of sets that do not act at all; which way one acts is what its interval
+        tells, given that it was reported (Weinstein, Fithian and Benjamini 2013).
+        """
+        return bool(self.reported) and self.order > 1 and self.spans_zero and self.verified != "confirmed"
+
+    @property
     def order(self) -> int:
         """Number of groups."""
         return len(self.members)

@@ -18,6 +18,7 @@ from spex_data.reports.labels import decimals, inert, interval, shorten, signed
 from spex_data.reports.results import NOT_TESTED, Effect, Results, TargetResult, listing, read_results
 from spex_data.reports.summaries import summary
 from spex_data.reports.words import (
+    SIGN_OPEN,
     SMALL,
     Belief,
     believed,
@@ -100,7 +101,10 @@ def interactions_table(
     marked = any(effect.reported is not None for result in chosen for effect in result.interactions)
     scaled = any(effect.scale_dependent for result in chosen for effect in result.interactions)
     tested = results.words.exact or any(map(_is_tested, chosen))
-    parts.append(_reading(unit, results.words, tested=tested, marked=marked, scaled=scaled))
+    open_signs = any(effect.sign_open for result in chosen for effect in result.interactions)
+    parts.append(
+        _reading(unit, results.words, tested=tested, marked=marked, scaled=scaled, open_signs=open_signs)
+    )
     said = " ".join(sentence for sentence in (retraining(results), controls(results)) if sentence)
     if said and target is None:
         parts.append(Text(said, style="bold"))
@@ -264,7 +268,9 @@ def _outcome(effect: Effect, shown: _Shown) -> str:
     return f"{effect.verified}{mark}{observed if shown.wide else ''}"
 
 
-def _reading(unit: str, lens: LensWords, *, tested: bool, marked: bool, scaled: bool) -> Text:
+def _reading(
+    unit: str, lens: LensWords, *, tested: bool, marked: bool, scaled: bool, open_signs: bool
+) -> Text:
     words = Text(style="dim")
     words.append(
         f"effect: what the {lens.many} add together beyond their parts, in {unit_words(unit)}, mean over the "
@@ -273,6 +279,8 @@ def _reading(unit: str, lens: LensWords, *, tested: bool, marked: bool, scaled: 
     )
     if marked:
         words.append("\n*: stands out among all sets up to its size, at the study's false discovery rate")
+    if open_signs:
+        words.append(f"\n{SIGN_OPEN}: its interval holds 0, so which way it acts is not known")
     if scaled:
         words.append("\n~: the sign changes between log-odds, log-probability and probability")
     if not tested:

@@ -68,6 +68,9 @@ def _left(test: Mapping[str, Any]) -> Text:
     for corner in test["without"][1:]:
         names = " and ".join(inert(group) for group in corner["groups"])
         text.append(f"; without {names} {_observed(corner['value'])}")
+        if corner["change_ci"]:
+            told = interval((corner["change_ci"][0], corner["change_ci"][1]))
+            text.append(f" (by {_observed(corner['change'])} {told} over {corner['seeds']} seeds)")
     return text
 
 

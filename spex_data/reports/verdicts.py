@@ -57,7 +57,7 @@ def verification_document(
         "counts": {
             role: _counts([one for one in verified if one.hypothesis.role == role], level) for role in ROLES
         },
-        "tests": [_test(one, names, target_names) for one in verified],
+        "tests": [_test(one, names, target_names, level) for one in verified],
     }
 
 
@@ -108,7 +108,7 @@ def _verified(entry: Mapping[str, Any], test: Mapping[str, Any] | None) -> dict[
     }
 
 
-def _test(one: Verification, names: Sequence[str], targets: Sequence[str]) -> dict[str, Any]:
+def _test(one: Verification, names: Sequence[str], targets: Sequence[str], level: float) -> dict[str, Any]:
     asked = one.hypothesis
     return {
         "target": writable(targets[asked.target]),
@@ -130,12 +130,27 @@ def _test(one: Verification, names: Sequence[str], targets: Sequence[str]) -> di
         "why": one.why,
         "full": {"predicted": number_or_none(asked.full), **_measured(one.full)},
         "without": [
-            {"groups": [names[member] for member in absent], "value": number_or_none(left)}
+            {
+                "groups": [names[member] for member in absent],
+                "value": number_or_none(left),
+                **_change(one.changes.get(absent), level),
+            }
             for absent, left in one.corners.items()
         ],
         "filtered": _measured(one.filtered),
         "scales": {name: number_or_none(found.value) for name, found in one.scales.items()},
         "scale_dependent": one.scale_dependent,
+    }
+
+
+def _change(found: Measurement | None, level: float) -> dict[str, Any]:
+    """What dropping groups did, beside everything with the same seeds; its interval is of one test alone."""
+    if found is None:
+        return {}
+    return {
+        "change": number_or_none(found.value),
+        "change_ci": interval_or_none(found.interval(level)),
+        "seeds": found.n_rounds,
     }
 
 

@@ -10,6 +10,8 @@ from typing import Literal
 from spex_data.reports.labels import listed, share, shares
 from spex_data.reports.results import NOT_TESTED, Effect, Results, TargetResult
 
+SIGN_OPEN = "sign open"
+"""What is said of an interaction in place of its kind where its interval holds 0."""
 SMALL = 0.05
 """Share of the study's largest effect below which a target counts as one that nothing acts on."""
 
@@ -208,9 +210,11 @@ def _believed(results: Results) -> str:
 
 
 def kind_word(effect: Effect) -> str:
-    """The kind of a pair, or what stands for it at other orders."""
+    """The kind of a pair, or what stands for it at other orders; no kind where the sign itself is open."""
     if effect.order == 1:
         return "helps" if effect.value > 0 else "hurts" if effect.value < 0 else "nothing"
+    if effect.sign_open:
+        return SIGN_OPEN
     if effect.order == 2:
         return effect.kind or "kind unknown"
     return f"order {effect.order}"

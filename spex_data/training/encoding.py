@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from spex_data.data import Examples
 from spex_data.errors import TrainingError
-from spex_data.models import BaseModel
+from spex_data.models import BaseModel, context_length
 
 _WHERE = "data.train"
 
@@ -63,14 +63,6 @@ def encode_examples(base: BaseModel, examples: Examples) -> EncodedExamples:
         tuple(after),
         tuple(len(prompt) - 1 for prompt in before),
     )
-
-
-def context_length(base: BaseModel) -> int | None:
-    """Tokens that a model reads at most; None where nothing says so."""
-    # Tokenizers that know no limit claim 10^30 tokens.
-    known = [base.tokenizer.model_max_length, getattr(base.model.config, "max_position_embeddings", None)]
-    limits = [int(length) for length in known if length and length < 10**9]
-    return min(limits, default=None)
 
 
 def _encode_labelled(base: BaseModel, examples: Examples) -> EncodedExamples:

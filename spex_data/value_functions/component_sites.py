@@ -14,16 +14,17 @@ from spex_data.models import BaseModel
 
 _ATTENTION = re.compile(
     r"(^|\.)((self_attn|attn|attention|self_attention)\.(o_proj|out_proj|c_proj|out_lin|dense)"
-    r"|attention\.output\.dense|attn\.attention\.out_proj)$"
+    r"|attention\.output\.dense|attn\.attention\.out_proj|attention\.attn\.o|attn\.Wo)$"
 )
 _MLP = re.compile(
-    r"(^|\.)(down_proj|fc2|lin2|mlp\.c_proj|dense_4h_to_h|mlp\.fc_out|(?<!attention\.)output\.dense)$"
+    r"(^|\.)(down_proj|fc2|lin2|mlp\.c_proj|dense_4h_to_h|mlp\.fc_out|mlp\.Wo|(?<!attention\.)output\.dense)$"
 )
 _BLOCK = re.compile(r"^(.*?\.)(\d+)\.(.*)$")
 _CROSS = re.compile(r"cross_?attention|encoder_attn", re.IGNORECASE)
 SUPPORTED = (
-    "BERT, RoBERTa, DistilBERT, GPT-2, GPT-NeoX, OPT, Llama, Mistral, Qwen2, Qwen3, Gemma and models whose "
-    "attention is named like theirs (self_attn.o_proj, attn.c_proj, attention.output.dense, ...)"
+    "BERT, RoBERTa, DistilBERT, ModernBERT, MPNet, GPT-2, GPT-NeoX, OPT, Llama, Mistral, Qwen2, Qwen3, Gemma "
+    "and models whose attention is named like theirs (self_attn.o_proj, attn.c_proj, attention.output.dense, "
+    "...)"
 )
 """What to name where a model cannot be hooked."""
 

@@ -49,7 +49,9 @@ def in_parts(
     n_targets: int,
     size: Callable[[], int],
 ) -> Measured:
-    """Values of masks, so many at once as memory allows; none of them fails alone.
+    """Values of masks, so many at once as memory allows.
+
+    One whose value is not a finite number has failed, and says so.
 
     Args:
         masks: bool[m, n_groups].
@@ -66,4 +68,7 @@ def in_parts(
     values = np.empty((len(checked), n_targets))
     for start in range(0, len(checked), step):
         values[start : start + step] = measure(checked[start : start + step])
-    return Measured(values, (None,) * len(checked), np.full(len(checked), np.nan))
+    finite = np.isfinite(values)
+    values[~finite] = np.nan
+    causes = tuple(None if all(row) else "the model's answer is not a finite number" for row in finite)
+    return Measured(values, causes, np.full(len(checked), np.nan))

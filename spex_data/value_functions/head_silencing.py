@@ -29,8 +29,6 @@ _MOST_LOGITS = 2**24
 """Logits of one pass."""
 _MOST_SCORES = 2**22
 """Scores of answers' tokens that are held at once."""
-_LEAST_TEXT = 0.9
-"""Share of a pass that is text and no padding, where there are masks enough."""
 _Read = tuple[tuple[int, ...], int, int]
 """Tokens, the first position that is scored, and how many are."""
 
@@ -51,8 +49,8 @@ class HeadSilencing:
         ablation: What a silent component gives.
         rescaled: Whether the remaining heads of a layer are multiplied by (its heads / remaining heads), as
             in dropout; for "zero" alone, since a mean keeps the scale by itself.
-        tokens_per_pass: Tokens that the model reads at once, padding included; one sequence if it is longer.
-            None: what suits the device.
+        tokens_per_pass: Tokens that the model reads at once; one sequence if it is longer. None: what suits
+            the device.
     """
 
     base_model: BaseModel
@@ -152,31 +150,24 @@ class HeadSilencing:
         return sorted(identity for identity, kind in pairs if kind == output)
 
     def _passes(self, n_masks: int) -> Iterator[tuple[list[_Read], int]]:
-        """Sequences of like length that are read together, and the masks that they are read under at once."""
+        """Sequences of one length that are read together, and the masks that they are read under at once.
+
+        Nothing is padded: not every model's answer is free of what it is padded with.
+        """
         order = sorted(self._reads, key=lambda read: -len(read[0]))
         outputs = len(self.base_model.labels) or int(self.base_model.model.config.vocab_size)
         start, tokens = 0, self.tokens_per_pass or pass_tokens(self.base_model.device)
         while start < len(order):
-            longest = len(order[start][0])
+            length = len(order[start][0])
             scored = outputs * max(read[2] for read in order[start:])
-            most = max(1, min(tokens // longest, _MOST_LOGITS // scored))
-            # Padding costs as much as text, so it is taken only where masks alone do not fill a pass.
-            alike = [read for read in order[start : start + most] if len(read[0]) > _LEAST_TEXT * longest]
-            few = len(alike) * longest * n_masks < tokens
-            batch = order[start : start + most] if few else alike
+            most = max(1, min(tokens // length, _MOST_LOGITS // scored))
+            batch = [read for read in order[start : start + most] if len(read[0]) == length]
             yield batch, min(n_masks, max(1, most // len(batch)))
             start += len(batch)
 
     def _inputs(self, sequences: Sequence[tuple[int, ...]]) -> dict[str, torch.Tensor]:
-        longest = max(map(len, sequences))
-        # Padding goes to the right: positions are then those of the text alone.
-        tokens = torch.full((len(sequences), longest), int(self.base_model.tokenizer.pad_token_id))
-        visible = torch.zeros_like(tokens)
-        for row, sequence in enumerate(sequences):
-            tokens[row, : len(sequence)] = torch.tensor(sequence)
-            visible[row, : len(sequence)] = 1
-        place = self.base_model.device
-        return {"input_ids": tokens.to(place), "attention_mask": visible.to(place)}
+        tokens = torch.tensor(sequences, device=self.base_model.device)
+        return {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
 
     def _logits(
         self, inputs: dict[str, torch.Tensor], batch: Sequence[_Read], n_masks: int
@@ -231,22 +222,20 @@ class HeadSilencing:
 
     @cached_property
     def _means(self) -> dict[str, torch.Tensor]:
-        """Mean over all tokens read, padding not counted, of what each site passes on; none for zeros."""
+        """Mean over all tokens read of what each site passes on; none for zeros."""
         if self.ablation == "zero":
             return {}
         sums: dict[str, torch.Tensor] = {}
-        shown = torch.empty(0)
 
         def keep(name: str, hidden: torch.Tensor) -> None:
-            flat = hidden.reshape(*shown.shape, -1)[shown].double().sum(0)
+            flat = hidden.reshape(-1, hidden.shape[-1]).double().sum(0)
             sums[name] = sums[name] + flat if name in sums else flat
 
         with watched(self.base_model, self._sites, keep), torch.inference_mode():
             count = 0
             for batch, _ in self._passes(1):
                 inputs = self._inputs([read[0] for read in batch])
-                shown = inputs["attention_mask"].bool()
-                count += int(shown.sum())
+                count += inputs["input_ids"].numel()
                 self._logits(inputs, batch, 1)
         return {name: (total / count).to(self.base_model.model.dtype) for name, total in sums.items()}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 from typing import Literal
 
 import numpy as np
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 
 from spex_data.errors import ModelError, TargetError
 from spex_data.evaluation import Queries, Targets, encode_targets, values_from_logits
-from spex_data.models import BaseModel
-from spex_data.training.encoding import context_length
+from spex_data.models import BaseModel, context_length
+from spex_data.models.memory import ran_out_of_memory
 from spex_data.value_functions.exact import exact_keys, in_parts, pass_tokens
 from spex_data.value_functions.protocol import Measured
 from spex_data.value_functions.text_units import TextUnits
@@ -24,6 +25,8 @@ _MOST_LOGITS = 2**22
 """Logits held at once."""
 _MOST_ATTENTION = 2**24
 """Pairs of tokens in one pass: what the mask of an attention grows with."""
+_ROUNDING = 1e-3
+"""Share of the largest logit that a hidden word may change."""
 _MOST_MASKS = 4096
 """Masks whose sequences are held at once."""
 
@@ -60,8 +63,8 @@ class TokenMasking:
         targets: One or more, each with the units' text as its input.
         masking: How a unit is hidden.
         replacement: The token for "mask-token"; the tokenizer's own mask token where empty.
-        tokens_per_pass: Tokens that the model reads at once, padding included; one sequence if it is longer.
-            None: what suits the device.
+        tokens_per_pass: Tokens that the model reads at once; one sequence if it is longer. None: what suits
+            the device.
     """
 
     base_model: BaseModel
@@ -120,11 +123,42 @@ class TokenMasking:
 
         Raises:
             TargetError: Targets about another text, or a text longer than the model reads.
-            ModelError: A tokenizer without the token that the masking needs.
+            ModelError: A tokenizer without the token that the masking needs, a model that fails on the text,
+                or one that reads what nothing should attend to.
         """
         _ = (self._queries, self._hidden_token)
         if self.masking != "mask-token" and not (self.units.unit_of < 0).any():
             _ = self._first_token
+        completion = self._completions[0][0]
+        whole = self._row(self._shown(np.ones(self.n_groups, dtype=np.bool_)), completion)
+        try:
+            with torch.inference_mode():
+                self._logits([whole])
+        except (RuntimeError, LookupError, ValueError, TypeError, NotImplementedError) as error:
+            if ran_out_of_memory(error):
+                raise
+            raise ModelError(
+                f"it fails on the text as it stands: {type(error).__name__}: {str(error).splitlines()[0]}",
+                where=self.base_model.source,
+                instead="use a sequence classifier or a causal model that transformers runs on such a text",
+            ) from error
+        if self.masking == "attention":
+            self._require_hiding(completion)
+
+    def _require_hiding(self, completion: tuple[int, ...]) -> None:
+        """Refuses a model whose answer changes with words that nothing should attend to."""
+        last_alone = np.arange(self.n_groups) == self.n_groups - 1
+        row = self._row(self._shown(last_alone), completion)
+        others = (row.tokens + 1) % len(self.base_model.tokenizer)
+        other = replace(row, tokens=np.where(row.visible, row.tokens, others))
+        with torch.inference_mode():
+            first, second = self._logits([row, other])
+        if bool(((first - second).abs() > _ROUNDING * first.abs().max()).any()):
+            raise ModelError(
+                "hidden words change its answer: it does not keep from reading what nothing attends to",
+                where=self.base_model.source,
+                instead="write features.masking: mask-token or deletion",
+            )
 
     @property
     def _outputs(self) -> int:
@@ -172,25 +206,26 @@ class TokenMasking:
         return _Row(np.append(tokens, after), np.append(shown, np.ones(len(after), dtype=np.bool_)), scored)
 
     def _batches(self, rows: Sequence[_Row]) -> Iterator[list[int]]:
-        """Rows of like length together, within the bounds of a pass."""
+        """Rows of one length together, within the bounds of a pass.
+
+        Nothing is padded: not every model's answer is free of what it is padded with, and one that looks at
+        the nearest tokens alone finds nothing there to look at.
+        """
         order = sorted(range(len(rows)), key=lambda row: -len(rows[row].tokens))
-        start, tokens = 0, self.tokens_per_pass or pass_tokens(self.base_model.device)
-        while start < len(order):
-            longest = len(rows[order[start]].tokens)
-            size = max(1, min(tokens // longest, _MOST_ATTENTION // longest**2))
-            yield order[start : start + size]
-            start += size
+        tokens = self.tokens_per_pass or pass_tokens(self.base_model.device)
+        for length, alike in groupby(order, key=lambda row: len(rows[row].tokens)):
+            size = max(1, min(tokens // length, _MOST_ATTENTION // length**2))
+            together = list(alike)
+            yield from (together[start : start + size] for start in range(0, len(together), size))
 
     def _logits(self, rows: Sequence[_Row]) -> list[torch.Tensor]:
         """float[k, outputs] for each row; only the positions that are scored go through a causal head."""
-        base, longest = self.base_model, max(len(row.tokens) for row in rows)
-        tokens = np.full((len(rows), longest), int(base.tokenizer.pad_token_id))
-        visible = np.zeros((len(rows), longest), dtype=np.int64)
-        for place, row in enumerate(rows):
-            tokens[place, : len(row.tokens)], visible[place, : len(row.tokens)] = row.tokens, row.visible
+        base = self.base_model
         inputs = {
-            "input_ids": torch.from_numpy(tokens).to(base.device),
-            "attention_mask": torch.from_numpy(visible).to(base.device),
+            "input_ids": torch.from_numpy(np.stack([row.tokens for row in rows])).to(base.device),
+            "attention_mask": torch.from_numpy(np.stack([row.visible for row in rows]))
+            .long()
+            .to(base.device),
         }
         if base.task == "classification":
             return list(base.model(**inputs).logits[:, None])

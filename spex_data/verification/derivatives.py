@@ -82,14 +82,15 @@ def full_corners(
         members: S.
 
     Returns:
-        float64[t] for each set that is absent, mean over full rounds; none where S was not measured there.
+        float64[full rounds, t] for each set that is absent, the empty one first; the corners of a round share
+        its seed. None where S was not measured there.
     """
     flips = {flip: place for place, flip in enumerate(design.full_flips)}
     parts = [part for size in range(len(members) + 1) for part in combinations(members, size)]
     if not design.full_rounds or not all(part in flips for part in parts):
         return {}
     table = values[design.n_rounds * len(design.flips) :].reshape(design.full_rounds, len(flips), -1)
-    return {part: table[:, flips[part]].mean(axis=0) for part in parts}
+    return {part: table[:, flips[part]] for part in parts}
 
 
 def background_likelihood(distribution: MaskDistribution, n_present: int, n_inside: int) -> float:

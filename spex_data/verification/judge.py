@@ -73,6 +73,7 @@ class Verification:
         scales: Sign-carrying mean on other scales, by the scale's name.
         scale_dependent: Whether a sign told from 0 changes between scales; None where none was measured.
         corners: The value where everything is trained on but these groups, as retrained; empty if it was not.
+        changes: The same less what everything gave with the same seed: what dropping these groups does.
     """
 
     hypothesis: Hypothesis
@@ -90,6 +91,7 @@ class Verification:
     scales: dict[str, Measurement]
     scale_dependent: bool | None
     corners: dict[Term, float]
+    changes: dict[Term, Measurement]
 
 
 def judge(
@@ -145,6 +147,10 @@ def judge(
     for row, (one, (mean, raw)) in enumerate(zip(hypotheses, found, strict=True)):
         verdict, why = _verdict(one, mean, q[row], q_equivalent[row], level, margins[row])
         others = {name: _measured(design, table, one, None)[0] for name, table in (scales or {}).items()}
+        left = {
+            absent: rounds[:, one.target]
+            for absent, rounds in full_corners(design, values, one.members).items()
+        }
         judged.append(
             Verification(
                 hypothesis=one,
@@ -161,10 +167,8 @@ def judge(
                 filtered=_at_the_full_set(*filtered, one) if filtered else Measurement(None, None, 0),
                 scales=others,
                 scale_dependent=_depends_on_scale(mean, others, level),
-                corners={
-                    absent: float(left[one.target])
-                    for absent, left in full_corners(design, values, one.members).items()
-                },
+                corners={absent: float(rounds.mean()) for absent, rounds in left.items()},
+                changes={absent: _mean(rounds - left[()]) for absent, rounds in left.items() if absent},
             )
         )
     return judged

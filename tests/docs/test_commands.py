@@ -38,6 +38,7 @@ def printed(page: Path) -> list[str]:
     return commands("".join(re.findall(r"```console\n(.*?)```", page.read_text(), re.S)))
 
 
+USES_COMMANDS = printed(ROOT / "docs" / "uses.md")
 PRINTED = list(dict.fromkeys(command for page in PAGES for command in printed(page)))
 
 
@@ -49,6 +50,10 @@ class TestTypedCommands:
         words = [word for word in shlex.split(command)[2:] if not word.startswith("-")]
         given = [str(value) for value in flat(parse(command).values())]
         assert [word for word in words if word not in given] == []
+
+    @pytest.mark.parametrize("command", USES_COMMANDS)
+    def test_a_command_of_the_uses_is_read(self, command):
+        assert parse(command)["run_dir"] == "runs/demo"
 
     @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
     def test_the_commands_of_a_study_are_read(self, path):

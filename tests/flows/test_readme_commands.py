@@ -10,7 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from tests.docs.test_commands import PRINTED
+from tests.docs.test_commands import PRINTED, USES_COMMANDS
 from tests.flows.conftest import write_study
 
 STANDS_FOR = {
@@ -19,6 +19,7 @@ STANDS_FOR = {
     "runs/banking77": "runs/tiny",
     "runs/demo": "runs/tiny",
     "512": "20",
+    "12": "2",
 }
 TRAINS = {"run", "plan", "verify", "extend"}
 STAYS = "ui"
@@ -67,3 +68,19 @@ class TestReadmeCommands:
         code, out, err = call(*quick(command))
         assert code == 0, err
         assert out.strip()
+
+
+class TestUsesCommands:
+    """What docs/uses.md says to type answers its question: on the smallest study, with two seeds."""
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("command", [one for one in USES_COMMANDS if " verify " in one])
+    def test_it_says_what_is_left_without_each_group_and_by_how_much_it_changed(self, call, home, command):
+        assert home.is_dir()
+        code, out, err = call(*quick(command))
+        assert code == 0, err
+        names = shlex.split(command)[shlex.split(command).index("--groups") + 1].split(",")
+        said = " ".join(out.split())
+        for name in names:
+            assert f"without {name}" in said
+        assert "over 2 seeds" in said

@@ -44,11 +44,17 @@ class TestVerify:
         self, spex_data, run_copy
     ):
         run = str(run_copy.directory)
-        first = spex_data("verify", run, "--groups", "0,1", "--json")
+        first = spex_data("verify", run, "--groups", "0,1", "--seeds", "2", "--json")
         assert first.returncode == 0, first.stderr
-        assert "this takes 20 fine-tunes" in first.stderr
+        assert "this takes 24 fine-tunes" in first.stderr
         document = json.loads(first.stdout)
         assert [test["backgrounds"] for test in document["tests"]] == [4] * 5
+        for test in document["tests"]:
+            everything, *others = test["without"]
+            assert everything["groups"] == []
+            for one in others:
+                assert one["change"] == pytest.approx(one["value"] - everything["value"])
+                assert one["change_ci"][0] <= one["change"] <= one["change_ci"][1]
         again = spex_data("verify", run, "--groups", "0,1", "--target", "redundant")
         assert again.returncode == 0, again.stderr
         assert "this takes 0 fine-tunes; 20 of 20 are measured already" in again.stdout

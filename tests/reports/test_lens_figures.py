@@ -103,7 +103,7 @@ class TestComponentGrid:
 
     def test_axes_are_layers_and_heads(self, tmp_path):
         words = texts(component_grid(PARTS, unit="accuracy"), tmp_path)
-        assert {"0", "1", "2", "MLP", "head", "layer", "mean effect (accuracy)"} <= set(words)
+        assert {"0", "1", "2", "MLP", "head", "layer", "mean effect", "(accuracy)"} <= set(words)
 
     def test_the_pruning_curve_names_every_rule(self, tmp_path):
         words = texts(pruning_curve(PRUNED), tmp_path)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spex_data.reports import belief, read_results, summary
-from spex_data.reports.words import believed, overall, verification
+from spex_data.reports.words import believed, kind_word, overall, verification
 
 NAMES = ("salt", "pepper", "sugar")
 
@@ -68,6 +68,27 @@ class TestBelief:
         order = ["no", "weak", "partly", "yes"]
         levels = [order.index(belief(one, ceiling).level) for one in (r2, min(r2 + 0.1, 1.0))]
         assert levels == sorted(levels)
+
+
+class TestKindWord:
+    """A kind says which way a pair acts, so it has none where nothing says which way."""
+
+    @pytest.mark.parametrize(
+        ("ci", "reported", "verified", "word"),
+        [
+            ([-1.5, 0.1], True, "not tested", "sign open"),
+            ([-1.5, 0.1], True, "uncertain", "sign open"),
+            ([-1.5, 0.1], True, "confirmed", "redundant"),
+            ([-1.5, -0.1], True, "not tested", "redundant"),
+            ([-1.5, 0.1], False, "not tested", "redundant"),
+            (None, True, "not tested", "redundant"),
+        ],
+    )
+    def test_what_is_reported_with_an_interval_that_holds_0_has_an_open_sign_unless_retraining_closed_it(
+        self, ci, reported, verified, word
+    ):
+        one = effect((0, 1), -0.8, kind="redundant", ci=ci, verified=verified) | {"reported": reported}
+        assert kind_word(target([one]).targets[0].interactions[0]) == word
 
 
 class TestConfirmed:

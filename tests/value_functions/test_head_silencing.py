@@ -192,6 +192,8 @@ SMALL = {"vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 2, "num_atten
 NAMED = {
     "roberta": {**SMALL, "intermediate_size": 24, "max_position_embeddings": 20, "pad_token_id": 0},
     "distilbert": {"vocab_size": 30, "dim": 16, "hidden_dim": 24, "n_layers": 2, "n_heads": 2},
+    "modernbert": {**SMALL, "intermediate_size": 24, "pad_token_id": 0, "cls_token_id": 1, "sep_token_id": 1},
+    "mpnet": {**SMALL, "intermediate_size": 24, "max_position_embeddings": 20, "pad_token_id": 0},
     "gpt_neox": {**SMALL, "intermediate_size": 24},
     "opt": {**SMALL, "ffn_dim": 24, "word_embed_proj_dim": 16, "pad_token_id": 0},
     "mistral": {**SMALL, "intermediate_size": 24, "num_key_value_heads": 1},
@@ -205,7 +207,7 @@ class TestSupported:
 
     @pytest.mark.parametrize("kind", NAMED)
     def test_each_head_and_mlp_of_a_model_that_is_named_counts(self, kind):
-        encoder = kind in ("roberta", "distilbert")
+        encoder = kind in ("roberta", "distilbert", "modernbert", "mpnet")
         auto = AutoModelForSequenceClassification if encoder else AutoModelForCausalLM
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(5)

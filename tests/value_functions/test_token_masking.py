@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from spex_data.errors import DataError, ModelError, TargetError
 from spex_data.evaluation import OUTPUTS, make_targets
@@ -139,6 +141,65 @@ class TestValues:
         )
         nothing = np.zeros((1, 8), dtype=bool)
         np.testing.assert_allclose(measure(bare, nothing), measure(function, nothing), atol=1e-12)
+
+
+def of_another_kind(function, kind, auto=AutoModelForSequenceClassification, **sizes):
+    """The same masks and text on a random model of a configuration of its own."""
+    small = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        config = AutoConfig.for_model(kind, **small, intermediate_size=24, pad_token_id=0, **sizes)
+        model = auto.from_config(config).eval().double()
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                torch.nn.init.normal_(parameter, 0, 0.3)
+    return replace(function, base_model=replace(function.base_model, model=model))
+
+
+NARROW = {"num_key_value_heads": 1, "head_dim": 8, "query_pre_attn_scalar": 8, "sliding_window": 2}
+LANDMARKS = {"num_landmarks": 2, "segment_means_seq_len": 2, "num_labels": 3}
+
+
+class TestOtherModels:
+    """Values are of the text alone where a model minds padding too; one that cannot hide is refused."""
+
+    def test_a_model_that_reads_the_nearest_tokens_alone_has_the_values_of_plain_passes(self):
+        function = function_of("llama", "deletion")
+        function = of_another_kind(function, "gemma2", AutoModelForCausalLM, **NARROW)
+        masks = all_masks(function.n_groups)[::3]
+        expected = [by_hand(function, mask, 0) for mask in masks]
+        np.testing.assert_allclose(measure(function, masks)[:, 0], expected, atol=1e-9)
+
+    def test_a_model_that_reads_what_nothing_attends_to_is_refused(self):
+        function = of_another_kind(function_of("bert", "attention"), "nystromformer", **LANDMARKS)
+        with pytest.raises(ModelError, match=r"hidden words change its answer.*mask-token or deletion"):
+            function.require_measurable()
+        replace(function, masking="mask-token").require_measurable()
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_a_model_that_hides_is_not(self, kind):
+        function_of(kind, "attention").require_measurable()
+
+    def test_a_model_that_fails_on_the_text_is_named_with_its_reason(self):
+        function = function_of("bert")
+
+        def broken(**_):
+            raise IndexError("index 4 is out of bounds")
+
+        model = replace(function.base_model, model=deepcopy(function.base_model.model))
+        model.model.forward = broken
+        with pytest.raises(ModelError, match="fails on the text as it stands: IndexError: index 4"):
+            replace(function, base_model=model).require_measurable()
+
+    def test_a_mask_whose_answer_is_no_number_has_failed_and_says_so(self):
+        function = function_of("bert", text=SHORT)
+        base = replace(function.base_model, model=deepcopy(function.base_model.model))
+        unknown = base.tokenizer.convert_tokens_to_ids("<unk>")
+        base.model.bert.embeddings.word_embeddings.weight[unknown] = torch.nan
+        masks = all_masks(function.n_groups)[-3:]
+        found = replace(function, base_model=base)(masks, np.zeros(3, dtype=np.int64))
+        assert found.causes == ("the model's answer is not a finite number",) * 2 + (None,)
+        assert np.isnan(found.values).all(axis=1).tolist() == [True, True, False]
 
 
 class TestKeys:

@@ -154,7 +154,22 @@ class TestVerdicts:
             mask = everything.copy()
             mask[list(absent)] = False
             assert left == pytest.approx(game().evaluate(mask[None])[0])
+            if absent:
+                assert found.changes[absent].value == pytest.approx(left - found.corners[()])
         assert len(found.corners) == 4
+
+    def test_what_dropping_does_is_told_of_the_same_seeds_so_a_noisy_seed_changes_no_interval(self):
+        design = design_verification(
+            FAIR, KEYS, [PAIR], front=[PAIR], budget=999, rounds=4, full_rounds=5, seed=0
+        )
+        masks, seeds = design.rows()
+        lift = dict(zip(sorted(set(seeds.tolist())), np.random.default_rng(0).normal(0, 9, 99), strict=False))
+        values = game().evaluate(masks) + [lift[seed] for seed in seeds.tolist()]
+        (found,) = judge(design, values[:, None], [claim(PAIR, 4.0)])
+        for change in found.changes.values():
+            assert change.n_rounds == 5
+            low, high = change.interval(0.1)
+            assert high - low < 1e-9
 
     def test_controls_cost_claims_nothing(self):
         claims = [claim(PAIR, 4.0), claim(OTHER, -4.0)]

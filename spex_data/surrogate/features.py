@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpstrf
 
 from spex_data.models import BaseModel
 from spex_data.surrogate.gradients import Asked, Batch, first_pieces, margin_gradients
@@ -25,7 +26,7 @@ _SAMPLE = 64
 _HELD = 400_000_000
 """Bytes of their gradients that are held until the size is known; larger ones are computed twice."""
 _NEGLIGIBLE = 1e-7
-"""Share of the largest eigenvalue below which others are left out."""
+"""Share of the largest margin's square below which what is left of all others is left out."""
 
 
 def anchored_features(
@@ -132,7 +133,15 @@ def _states(banks: Sequence[AdapterBank]) -> Iterator[dict[str, torch.Tensor]]:
 
 
 def _root(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """float32[q, d] with the kernel as its inner products, without directions that hold next to nothing."""
-    values, vectors = np.linalg.eigh(kernel.astype(np.float64))
-    kept = values > _NEGLIGIBLE * values[-1]
-    return np.ascontiguousarray(vectors[:, kept] * np.sqrt(values[kept]), dtype=np.float32)
+    """float32[q, d] with the kernel as its inner products, without directions that hold next to nothing.
+
+    By Cholesky's factors with pivots, in place: eigenvectors would take ten times as long, and four times the
+    memory.
+    """
+    whole = np.asfortranarray(kernel, dtype=np.float64)
+    factor, order, rank, _ = dpstrf(
+        whole, lower=1, overwrite_a=1, tol=_NEGLIGIBLE * float(np.diag(kernel).max(initial=0.0))
+    )
+    found = np.zeros((len(kernel), rank), dtype=np.float32)
+    found[order - 1] = np.tril(factor[:, :rank])
+    return found

@@ -129,6 +129,13 @@ class TestSurrogate:
             again @ again.T, held @ held.T, rtol=1e-4, atol=1e-5 * np.abs(held @ held.T).max()
         )
 
+    def test_features_have_the_kernel_as_inner_products_and_no_more_numbers_than_its_rank(self):
+        kept = np.random.default_rng(0).normal(size=(40, 7)).astype(np.float32)
+        kept[5] = 0
+        found = features_module._root(kept @ kept.T)
+        assert found.shape == (40, 7)
+        np.testing.assert_allclose(found @ found.T, kept @ kept.T, atol=1e-4)
+
     def test_many_examples_are_projected_instead_of_paired(self, llama, monkeypatch):
         function, bank = llama
         exact = built(function, bank).tangent.features

@@ -13,11 +13,15 @@ from spex_data.adaptive import decide, known_so_far
 from spex_data.faithfulness import noise_ceiling
 from spex_data.groups import Grouping
 from spex_data.reports import read_document, write_document
+from spex_data.reports.labels import shorten
 from spex_data.values import ValueTable
 from tasks.masks_so_far import design_so_far, study_rounds
 from tasks.retries import TASK_OPTIONS
 from tasks.run_folder import RunFolder
 from tasks.tracking import TrackedRun, log_curves, log_files
+
+_CELLS = 40
+"""Columns of a target's name."""
 
 
 class Judged(Record, frozen=True):
@@ -71,6 +75,7 @@ def judge_round(directory: str, table: ValueTable, tracked: TrackedRun) -> Judge
         budget=ends[-1],
         r2=goal.r2 if goal else None,
         ci_width=goal.ci_width if goal else None,
+        targets=[shorten(name, _CELLS) for name in table.targets],
     )
     number = sum(end < len(design.training) for end in ends) + 1
     figures = {

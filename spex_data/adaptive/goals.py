@@ -65,6 +65,7 @@ class Known:
         ceiling_high: The upper end of its interval.
         ci_width: The widest interval of any target's largest interaction, in the targets' unit; None where
             there is none.
+        ci_target: That target's number.
     """
 
     r2: float | None
@@ -72,6 +73,7 @@ class Known:
     ceiling: float | None
     ceiling_high: float | None
     ci_width: float | None
+    ci_target: int | None = None
 
 
 @dataclass(frozen=True)
@@ -177,35 +179,43 @@ def known_so_far(
         )
     highs = [one.ci[1] for one in ceilings if one.ci is not None]
     allowed = [one.value for one in ceilings if one.value is not None]
+    width, target = _widest(found, max_order) if widths else (None, None)
     return Known(
         r2=r2,
         r2_ci=r2_ci,
         ceiling=float(np.mean(allowed)) if allowed else None,
         ceiling_high=float(np.mean(highs)) if highs else None,
-        ci_width=_widest(found, max_order) if widths else None,
+        ci_width=width,
+        ci_target=target,
     )
 
 
-def _widest(found: Decoded, max_order: int) -> float | None:
-    """The widest interval of any target's largest interaction; None where one is not cross-fitted."""
+def _widest(found: Decoded, max_order: int) -> tuple[float | None, int | None]:
+    """The widest interval of a target's largest interaction, and whose; None: not cross-fitted."""
     if any(
         fit is None
         for fit, kept in zip(found.cross_fits, found.fits, strict=True)
         if kept.support is not None
     ):
-        return None
-    widths: list[float] = []
-    for listed in cast(list[list[Interaction]], found.interactions(max_order)):
+        return None, None
+    widths: list[tuple[float, int]] = []
+    for target, listed in enumerate(cast(list[list[Interaction]], found.interactions(max_order))):
         largest = next((one for one in listed if one.order > 1), None)
         if largest is not None and largest.ci is None:
-            return None
+            return None, None
         if largest is not None and largest.ci is not None:
-            widths.append(largest.ci[1] - largest.ci[0])
-    return max(widths, default=None)
+            widths.append((largest.ci[1] - largest.ci[0], target))
+    return max(widths, default=(None, None))
 
 
 def decide(
-    known: Known, *, masks: int, budget: int, r2: float | None = None, ci_width: float | None = None
+    known: Known,
+    *,
+    masks: int,
+    budget: int,
+    r2: float | None = None,
+    ci_width: float | None = None,
+    targets: Sequence[str] = (),
 ) -> Decision:
     """Whether a study that has come so far goes on.
 
@@ -215,6 +225,7 @@ def decide(
         budget: The most there may be.
         r2: Goal for the R2; None if there is none.
         ci_width: Goal for the width; None if there is none.
+        targets: What to call each target.
 
     Returns:
         A Decision: the goal reached, nothing more to gain, the budget spent, or to go on.
@@ -222,7 +233,9 @@ def decide(
     spent = masks >= budget
     if r2 is None and ci_width is None:
         return Decision(spent, None, f"the budget of {budget:,} masks is spent" if spent else "")
-    reached, so_far = _wanted_r2(known, r2) if r2 is not None else _wanted_width(known, ci_width or 0.0)
+    reached, so_far = (
+        _wanted_r2(known, r2) if r2 is not None else _wanted_width(known, ci_width or 0.0, targets)
+    )
     of = f"{masks:,} of at most {budget:,} masks"
     if reached:
         return Decision(True, True, f"goal reached after {of}: {so_far}")
@@ -248,8 +261,9 @@ def _wanted_r2(known: Known, goal: float) -> tuple[bool, str]:
     return low >= goal, words
 
 
-def _wanted_width(known: Known, goal: float) -> tuple[bool, str]:
+def _wanted_width(known: Known, goal: float, targets: Sequence[str]) -> tuple[bool, str]:
     if known.ci_width is None:
         return False, f"no interaction has an interval; the goal is a width of {goal:g}"
-    words = f"the widest interval of a target's largest interaction is {known.ci_width:.3g} wide"
+    whose = f" ({targets[known.ci_target]!r})" if targets and known.ci_target is not None else ""
+    words = f"the widest interval of a target's largest interaction{whose} is {known.ci_width:.3g} wide"
     return known.ci_width <= goal, f"{words}, the goal is {goal:g}"

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from spex_data.errors import TrainingError
 from spex_data.evaluation.measure import query_logits
 from spex_data.models import BaseModel
+from spex_data.surrogate.factors import Factors
+from spex_data.surrogate.layers import Seen, recorded, refuse_mixed, seen_factors
 from spex_data.surrogate.margins import Pieces, piece_margins
 
 _TOKENS = 4096
-"""Of a batch, padding counted."""
+"""Of sequences that are taken one after another, padding counted."""
+_AT_ONCE = 1024
+"""Tokens of a pass: all that it computes is there until its gradients are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,26 +45,6 @@ class Asked:
     def n_training(self) -> int:
         """Pieces of training examples."""
         return int(self.pieces.first[self.n_examples])
-
-
-@dataclass(frozen=True, eq=False)
-class Factors:
-    """The gradients of margins by one weight matrix, as sums over tokens of outer products.
-
-    Attributes:
-        name: Of the matrix.
-        outer: float32[q, tokens, outputs], what comes back to its outputs.
-        inner: float32[q, tokens, inputs], what went into it; with a column of ones where it has a bias.
-    """
-
-    name: str
-    outer: torch.Tensor
-    inner: torch.Tensor
-
-    @property
-    def gradients(self) -> torch.Tensor:
-        """float32[q, outputs, inputs]."""
-        return torch.einsum("nto,nti->noi", self.outer, self.inner)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,9 +79,39 @@ def margin_gradients(model: Any, base: BaseModel, asked: Asked, seed: int) -> It
     Raises:
         TrainingError: A margin is not finite.
     """
-    with _recorded(model) as seen:
+    with recorded(model) as seen:
         for rows in _cut(asked, np.random.default_rng(seed)):
-            yield from _batch(model, base, asked, rows, seen)
+            few = max(1, _AT_ONCE // len(asked.tokens[rows[0]]))
+            for start in range(0, len(rows), few):
+                yield from _batch(model, base, asked, rows[start : start + few], seen)
+
+
+def first_pieces(asked: Asked, seed: int, least: int) -> NDArray[np.bool_]:
+    """bool[pieces], those that make up the first batches of `margin_gradients`, at least so many together.
+
+    Of a batch the first piece of all its answers comes first, then their second.
+    """
+    chosen = np.zeros(len(asked.pieces), dtype=np.bool_)
+    for rows in _cut(asked, np.random.default_rng(seed)):
+        for turn in range(len(asked.pieces.lengths[rows[0]])):
+            if chosen.sum() < least:
+                chosen[asked.pieces.first[rows] + turn] = True
+    return chosen
+
+
+def margins_alone(model: Any, base: BaseModel, asked: Asked) -> NDArray[np.float64]:
+    """float64[pieces], every margin on the model, by passes forward alone.
+
+    Raises:
+        TrainingError: A margin is not finite.
+    """
+    found = np.zeros(len(asked.pieces))
+    with torch.inference_mode():
+        for rows in _cut(asked, np.random.default_rng(0)):
+            margins = _margins(model, base, asked, rows)
+            for turn in range(margins.shape[1]):
+                found[asked.pieces.first[rows] + turn] = margins[:, turn].cpu().numpy()
+    return found
 
 
 def _cut(asked: Asked, rng: np.random.Generator) -> list[list[int]]:
@@ -117,47 +129,30 @@ def _cut(asked: Asked, rng: np.random.Generator) -> list[list[int]]:
     return [rows for _, _, rows in sorted(batches)]
 
 
-def trained_shapes(model: Any) -> dict[str, tuple[int, int]]:
-    """Outputs and inputs of every matrix that an adapter trains, a bias counted as an input."""
-    return {
-        name: (module.out_features, module.in_features + _has_bias(module))
-        for name, module in _trained(model)
-    }
-
-
-_Seen = dict[str, tuple[nn.Linear, torch.Tensor, torch.Tensor]]
-"""Of each trained layer by name: the layer, what went into it, what came out."""
-
-
-def _batch(model: Any, base: BaseModel, asked: Asked, rows: Sequence[int], seen: _Seen) -> Iterator[Batch]:
+def _batch(model: Any, base: BaseModel, asked: Asked, rows: Sequence[int], seen: Seen) -> Iterator[Batch]:
+    seen.clear()
     with torch.enable_grad():
-        logits = query_logits(model, base, asked, rows)
-        lengths = [asked.pieces.lengths[row] for row in rows]
-        margins = torch.stack(piece_margins(logits, [asked.answers[row] for row in rows], lengths))
-        _refuse_odd(margins)
-        outputs = [output for _, _, output in seen.values()]
+        margins = _margins(model, base, asked, rows)
+        refuse_mixed(seen, len(rows))
+        outputs = [output for calls in seen.values() for _, _, output in calls]
         for turn in range(margins.shape[1]):
             last = turn + 1 == margins.shape[1]
-            slopes = torch.autograd.grad(margins[:, turn].sum(), outputs, retain_graph=not last)
+            slopes = torch.autograd.grad(
+                margins[:, turn].sum(), outputs, retain_graph=not last, materialize_grads=True
+            )
             yield Batch(
-                asked.pieces.first[list(rows)] + turn, margins[:, turn].detach(), _factors(seen, slopes)
+                asked.pieces.first[list(rows)] + turn, margins[:, turn].detach(), seen_factors(seen, slopes)
             )
     seen.clear()
 
 
-def _factors(seen: _Seen, slopes: Sequence[torch.Tensor]) -> tuple[Factors, ...]:
-    made = []
-    for (name, (layer, inputs, _)), slope in zip(seen.items(), slopes, strict=True):
-        inner, outer = (_as_rows(side.detach().float()) for side in (inputs, slope))
-        if _has_bias(layer):
-            inner = torch.cat([inner, torch.ones_like(inner[..., :1])], dim=-1)
-        made.append(Factors(name, outer, inner))
-    return tuple(made)
-
-
-def _as_rows(side: torch.Tensor) -> torch.Tensor:
-    """float[q, tokens, width], also for a head that sees a sequence as one row."""
-    return side[:, None] if side.ndim == 2 else side
+def _margins(model: Any, base: BaseModel, asked: Asked, rows: Sequence[int]) -> torch.Tensor:
+    """float64[sequences, pieces of each]."""
+    logits = query_logits(model, base, asked, rows)
+    lengths = [asked.pieces.lengths[row] for row in rows]
+    margins = torch.stack(piece_margins(logits, [asked.answers[row] for row in rows], lengths))
+    _refuse_odd(margins)
+    return margins
 
 
 def _refuse_odd(margins: torch.Tensor) -> None:
@@ -168,67 +163,3 @@ def _refuse_odd(margins: torch.Tensor) -> None:
             where="decoding.surrogate",
             instead="lower training.learning_rate, or write decoding.surrogate: off",
         )
-
-
-def _has_bias(layer: nn.Linear) -> bool:
-    return layer.bias is not None and layer.bias.requires_grad
-
-
-def _trained(model: Any) -> list[tuple[str, nn.Linear]]:
-    return [
-        (name, module)
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and module.weight.requires_grad
-    ]
-
-
-@contextmanager
-def _recorded(model: Any) -> Iterator[_Seen]:
-    """What goes into and comes out of every linear layer that is trained, while the block lasts."""
-    seen: _Seen = {}
-
-    def hook(name: str) -> Any:
-        def record(layer: nn.Linear, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-            seen[name] = (layer, inputs[0], output)
-
-        return record
-
-    handles = [module.register_forward_hook(hook(name)) for name, module in _trained(model)]
-    try:
-        yield seen
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def second_moments(
-    batches: Sequence[Batch], shares: NDArray[np.float64], batch_size: int
-) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """How large the coordinates of a training step's gradient are, matrix by matrix.
-
-    With l the loss gradients of the examples, v = mean(l)^2 + mean(l^2) / B is the mean square of a step's
-    on B examples, which is what AdamW divides by the root of. Only the sums of v over rows and over columns
-    are kept (Shazeer and Stern 2018, "Adafactor", section 3).
-
-    Args:
-        batches: Gradients of some training examples' margins.
-        shares: float64[training pieces], how much a loss moves with -log p of the piece.
-        batch_size: B.
-
-    Returns:
-        By the matrix's name float64[outputs] and float64[inputs], the means of v over the other side.
-    """
-    moments = {}
-    for place, one in enumerate(batches[0].factors):
-        losses = torch.cat(
-            [
-                batch.factors[place].gradients
-                * (torch.sigmoid(-batch.margins) * torch.tensor(shares[batch.pieces])).to(one.outer)[
-                    :, None, None
-                ]
-                for batch in batches
-            ]
-        ).double()
-        v = losses.mean(dim=0) ** 2 + (losses**2).mean(dim=0) / batch_size
-        moments[one.name] = v.mean(dim=1), v.mean(dim=0)
-    return moments

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from spex_data.errors import TrainingError
 from spex_data.groups import Grouping
 from spex_data.surrogate.surrogate import Surrogate
+
+_ROWS = 1024
+"""Examples whose features are there in double precision at a time."""
 
 
 def group_scores(
@@ -39,14 +44,33 @@ def group_scores(
         raise TrainingError(f"is {ridge}", where="ridge", instead="write a number above 0, or None")
     tangent = surrogate.tangent
     count = len(tangent.training)
-    features = tangent.features.astype(np.float64)
-    effect = features[count:] @ features[:count].T
+    training, asked = tangent.features[:count], tangent.features[count:].astype(np.float64)
     if ridge is not None:
-        inner = features[:count] @ features[:count].T
-        penalty = ridge * float(np.diag(inner).mean())
-        effect = np.asarray(np.linalg.solve(inner + penalty * np.eye(count), effect.T).T, dtype=np.float64)
+        asked = _whitened(training, asked, ridge)
+    effect = np.concatenate([asked @ part.T for part in _parts(training)], axis=1)
     shares = 1.0 / tangent.training.tokens[tangent.training.owners]
     each = tangent.slopes() @ effect * (shares * surrogate.pull)
     of_examples = np.zeros((len(tangent.training.lengths), each.shape[0]))
     np.add.at(of_examples, tangent.training.owners, each.T)
     return np.array([of_examples[list(rows)].sum(axis=0) for rows in grouping.members])
+
+
+def _whitened(training: NDArray[np.float32], asked: NDArray[np.float64], ridge: float) -> NDArray[np.float64]:
+    """float64[q, d], features of queries times (F'F + lambda)^-1, F the training features.
+
+    With f_t the features of a query, K_t (K + lambda)^-1 = f_t' F' (F F' + lambda)^-1 is the same as
+    f_t' (F'F + lambda)^-1 F': as many equations as features, however many examples there are.
+    """
+    width = training.shape[1]
+    inner = np.zeros((width, width))
+    for part in _parts(training):
+        inner += part.T @ part
+    # The trace of F'F is that of the kernel.
+    inner[np.diag_indices(width)] += ridge * float(np.trace(inner)) / len(training)
+    return np.asarray(np.linalg.solve(inner, asked.T).T, dtype=np.float64)
+
+
+def _parts(training: NDArray[np.float32]) -> Iterator[NDArray[np.float64]]:
+    """Some rows after another, in double precision."""
+    for start in range(0, len(training), _ROWS):
+        yield training[start : start + _ROWS].astype(np.float64)

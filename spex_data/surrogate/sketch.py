@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 import torch
 
-from spex_data.surrogate.gradients import Factors
+from spex_data.surrogate.factors import Factors
 
 MOST_NUMBERS = 16_384
 """Numbers that a margin's gradient is kept in."""

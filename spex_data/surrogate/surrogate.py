@@ -21,8 +21,8 @@ from spex_data.groups import Grouping
 from spex_data.masks import mask_string
 from spex_data.models import BaseModel
 from spex_data.surrogate.anchors import check_anchors
-from spex_data.surrogate.features import anchored_features, margins_at
-from spex_data.surrogate.gradients import Asked
+from spex_data.surrogate.features import anchored_features
+from spex_data.surrogate.gradients import Asked, margins_alone
 from spex_data.surrogate.margins import Pieces, cut_answers
 from spex_data.surrogate.simulation import TangentModel
 from spex_data.training import AdapterBank, LoraRecipe, adapted, encode_examples
@@ -179,7 +179,7 @@ def build_surrogate(
     )
     with adapted(base, recipe) as model:
         # An adapter just put on changes nothing: its B is 0, its head the base model's.
-        start = margins_at(model, base, asked)
+        start = margins_alone(model, base, asked)
         features, pull = anchored_features(model, base, recipe, asked, banks, seed)
     tangent = TangentModel(features, start, training, answers, targets.outputs, queries.foils)
     present = grouping.present(np.concatenate([bank.masks for bank in banks]))

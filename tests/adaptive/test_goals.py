@@ -45,7 +45,10 @@ class TestDecide:
 
     def test_a_width_is_a_goal_too_and_one_that_is_not_known_is_not_reached(self):
         assert decide(known(ci_width=1.4), masks=64, budget=256, ci_width=1.5).reached
-        assert not decide(known(ci_width=1.6), masks=64, budget=256, ci_width=1.5).stop
+        named = replace(known(ci_width=1.6), ci_target=1)
+        blocked = decide(named, masks=64, budget=256, ci_width=1.5, targets=("null", "rescue"))
+        assert not blocked.stop
+        assert "interaction ('rescue') is 1.6 wide, the goal is 1.5" in blocked.why
         unknown = decide(known(), masks=256, budget=256, ci_width=1.5)
         assert unknown.stop
         assert "no interaction has an interval" in unknown.why
@@ -93,3 +96,4 @@ class TestKnownR2:
         ]
         assert found[0].r2 > found[1].r2 + 0.1
         assert found[0].ci_width is not None
+        assert found[0].ci_target == 0

@@ -5,8 +5,12 @@ import pytest
 import torch
 
 from spex_data.errors import TrainingError
-from spex_data.surrogate.gradients import Asked, margin_gradients, second_moments, trained_shapes
+from spex_data.surrogate import gradients
+from spex_data.surrogate.factors import Factors
+from spex_data.surrogate.gradients import Asked, margin_gradients, margins_alone
+from spex_data.surrogate.layers import refuse_mixed, refuse_other_layers, trained_shapes
 from spex_data.surrogate.margins import cut_answers, piece_margins, scores_of_margins
+from spex_data.surrogate.moments import SecondMoments
 from spex_data.surrogate.sketch import Sketch, fitting_side
 from spex_data.training import adapted, encode_examples, plain_examples
 from spex_data.training.reference import mean_loss, reset_adapter
@@ -75,6 +79,75 @@ class TestGradients:
                 expected = one_by_one(model, base, asked, piece, names)
                 torch.testing.assert_close(found[piece].double(), expected, rtol=1e-4, atol=1e-6)
 
+    def test_passes_of_one_sequence_give_the_same_as_all_at_once(self, monkeypatch):
+        base, _, asked = worn("llama")
+        with adapted(base, quick_recipe()) as model:
+            stirred(model)
+            whole = all_rows(margin_gradients(model, base, asked, 3))
+            monkeypatch.setattr(gradients, "_AT_ONCE", 1)
+            batches = list(margin_gradients(model, base, asked, 3))
+            assert max(len(batch.pieces) for batch in batches) == 1
+            torch.testing.assert_close(all_rows(batches), whole, rtol=1e-5, atol=1e-7)
+
+    def test_margins_alone_are_those_that_come_with_gradients(self):
+        base, _, asked = worn("llama")
+        with adapted(base, quick_recipe()) as model:
+            stirred(model)
+            expected = np.zeros(len(asked.pieces))
+            for batch in margin_gradients(model, base, asked, 0):
+                expected[batch.pieces] = batch.margins
+            np.testing.assert_allclose(margins_alone(model, base, asked), expected, rtol=1e-9)
+            with torch.no_grad():
+                next(one for name, one in model.named_parameters() if ".lora_B." in name).fill_(float("nan"))
+            with pytest.raises(TrainingError, match="losses that are not finite at an anchor"):
+                margins_alone(model, base, asked)
+
+    def test_compact_factors_have_the_same_gradients_in_no_more_rows(self):
+        rng = torch.Generator().manual_seed(0)
+        for outputs, inputs, rows in ((2, 7, 5), (7, 2, 5), (6, 6, 1)):
+            whole = Factors(
+                "one",
+                torch.randn((3, rows, outputs), generator=rng),
+                torch.randn((3, rows, inputs), generator=rng),
+            )
+            small = whole.compact()
+            torch.testing.assert_close(small.gradients, whole.gradients)
+            assert small.outer.shape[1] == min(outputs, inputs, rows)
+            parts = [found for _, found in whole.written_out()]
+            torch.testing.assert_close(torch.cat(parts).float(), whole.gradients)
+
+    def test_a_layer_that_is_called_twice_has_the_gradients_of_both_calls(self):
+        base, _, asked = worn("llama")
+        blocks = base.model.model.layers
+        blocks[1].forward = blocks[0].forward
+        with adapted(base, quick_recipe()) as model:
+            stirred(model)
+            blocks[1].forward = blocks[0].forward
+            names = [name for name in trained_shapes(model) if ".layers.0." in name]
+            found = {}
+            for batch in margin_gradients(model, base, asked, 3):
+                factors = tuple(one for one in batch.factors if one.name in names)
+                assert {one.name for one in batch.factors} == set(names)
+                found |= dict(zip(batch.pieces.tolist(), Sketch(10_000, 0).rows(factors), strict=True))
+            for piece in range(len(asked.pieces)):
+                expected = one_by_one(model, base, asked, piece, names)
+                torch.testing.assert_close(found[piece].double(), expected, rtol=1e-4, atol=1e-6)
+
+    def test_a_layer_that_sees_all_sequences_as_one_is_refused(self):
+        layer, tokens = torch.nn.Linear(2, 3), torch.zeros(5 * 4, 2)
+        seen = {"router": [(layer, tokens, layer(tokens))]}
+        with pytest.raises(TrainingError, match="'router', which does not see sequences apart"):
+            refuse_mixed(seen, 5)
+        refuse_mixed({"router": [(layer, tokens.reshape(5, 4, 2), layer(tokens))]}, 5)
+
+    def test_a_head_that_is_more_than_linear_is_refused(self):
+        base, _, _ = worn("bert")
+        with adapted(base, quick_recipe()) as model:
+            refuse_other_layers(model)
+            model.get_submodule("base_model.model.bert.encoder.layer.0.output.LayerNorm").requires_grad_(True)
+            with pytest.raises(TrainingError, match=r"LayerNorm.weight' is trained too"):
+                refuse_other_layers(model)
+
     def test_a_margin_that_is_not_finite_is_a_clear_error(self):
         base, _, asked = worn("llama")
         with adapted(base, quick_recipe()) as model:
@@ -83,6 +156,14 @@ class TestGradients:
                 next(one for name, one in model.named_parameters() if ".lora_B." in name).fill_(float("nan"))
             with pytest.raises(TrainingError, match="losses that are not finite at an anchor"):
                 list(margin_gradients(model, base, asked, 0))
+
+
+def all_rows(batches):
+    """The gradients of all pieces, in their order."""
+    found = {}
+    for batch in batches:
+        found |= dict(zip(batch.pieces.tolist(), Sketch(10_000, 0).rows(batch.factors), strict=True))
+    return torch.stack([found[piece] for piece in sorted(found)])
 
 
 def one_by_one(model, base, asked, piece, names):
@@ -121,7 +202,10 @@ class TestSketch:
             stirred(model)
             batches = list(margin_gradients(model, base, asked, 0))
         shares = np.ones(len(asked.pieces))
-        moments = second_moments(batches, shares, 4)
+        counted = SecondMoments(shares, 4)
+        for batch in batches:
+            counted.add(batch)
+        moments = counted.means()
         one = batches[0].factors[0]
         losses = torch.cat(
             [b.factors[0].gradients * torch.sigmoid(-b.margins).float()[:, None, None] for b in batches]

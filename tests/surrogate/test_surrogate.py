@@ -120,6 +120,22 @@ class TestSurrogate:
         }
         assert len(prints) == 4
 
+    def test_a_sample_that_is_too_large_to_hold_is_computed_twice_to_the_same(self, llama, monkeypatch):
+        function, bank = llama
+        held = built(function, bank).tangent.features
+        monkeypatch.setattr(features_module, "_HELD", 0)
+        again = built(function, bank).tangent.features
+        np.testing.assert_allclose(
+            again @ again.T, held @ held.T, rtol=1e-4, atol=1e-5 * np.abs(held @ held.T).max()
+        )
+
+    def test_features_have_the_kernel_as_inner_products_and_no_more_numbers_than_its_rank(self):
+        kept = np.random.default_rng(0).normal(size=(40, 7)).astype(np.float32)
+        kept[5] = 0
+        found = features_module._root(kept @ kept.T)
+        assert found.shape == (40, 7)
+        np.testing.assert_allclose(found @ found.T, kept @ kept.T, atol=1e-4)
+
     def test_many_examples_are_projected_instead_of_paired(self, llama, monkeypatch):
         function, bank = llama
         exact = built(function, bank).tangent.features
@@ -152,6 +168,21 @@ class TestScores:
         made = built(function, bank)
         plain, ridged = (group_scores(made, function.grouping, ridge=r) for r in (None, 1e7))
         assert np.corrcoef(plain.ravel(), ridged.ravel())[0, 1] > 0.9999
+
+    def test_with_a_ridge_they_are_those_of_the_kernel_of_all_examples(self, llama):
+        function, bank = llama
+        made = built(function, bank)
+        tangent, n = made.tangent, len(made.tangent.training)
+        kernel = tangent.features.astype(float) @ tangent.features.astype(float).T
+        penalty = 0.1 * np.trace(kernel[:n, :n]) / n
+        ridged = kernel[n:, :n] @ np.linalg.inv(kernel[:n, :n] + penalty * np.eye(n))
+        each = tangent.slopes() @ ridged * made.pull / tangent.training.tokens[tangent.training.owners]
+        expected = [
+            each[:, np.isin(tangent.training.owners, list(rows))].sum(axis=1)
+            for rows in function.grouping.members
+        ]
+        found = group_scores(made, function.grouping, ridge=0.1)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8)
 
     def test_a_ridge_of_nothing_is_refused(self, llama):
         function, bank = llama

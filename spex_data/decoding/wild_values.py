@@ -31,7 +31,7 @@ OutOfFold = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 def drawn_in(
     values: NDArray[np.float64], predicted: NDArray[np.float64], predict: OutOfFold
 ) -> NDArray[np.float64]:
-    """Values, those of targets with wild ones drawn in.
+    """Values, those of targets with wild ones drawn in where `predict` is then better.
 
     Args:
         values: float64[m, t].
@@ -49,9 +49,7 @@ def drawn_in(
     for _ in range(_ROUNDS):
         after = predict(tamed)
         tamed = within_fences(mine, after)
-    errors, others = mine - after, mine - predicted[:, places]
-    believed = _surely_less(np.abs(errors), np.abs(others))
-    believed &= (errors**2).mean(axis=0) <= (others**2).mean(axis=0)
+    believed = better(mine, after, predicted[:, places])
     found = values.copy()
     found[:, places[believed]] = tamed[:, believed]
     return found
@@ -66,13 +64,22 @@ def within_fences(values: NDArray[np.float64], predicted: NDArray[np.float64]) -
     return np.where(inside == residuals, values, predicted + inside)
 
 
+def better(
+    values: NDArray[np.float64], predicted: NDArray[np.float64], before: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """bool[t], whether predictions without wild values are better than those before, by more than chance.
+
+    Args:
+        values: float64[m, t], as they are.
+        predicted, before: float64[m, t], out of fold.
+    """
+    errors, others = np.abs(values - predicted), np.abs(values - before)
+    gains = others - errors
+    sure = gains.mean(axis=0) > _SURE * gains.std(axis=0) / np.sqrt(len(gains))
+    return np.asarray(sure & ((errors**2).mean(axis=0) <= (others**2).mean(axis=0)))
+
+
 def _spread_out(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """bool[t]; where half of the values are one and the same, the others are no noise."""
     low, high = np.quantile(values, [0.25, 0.75], axis=0)
     return np.asarray(high > low)
-
-
-def _surely_less(errors: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """bool[t], whether float64[m, t] are on the mean less than others, by more than chance."""
-    gains = others - errors
-    return np.asarray(gains.mean(axis=0) > _SURE * gains.std(axis=0) / np.sqrt(len(gains)))

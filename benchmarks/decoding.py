@@ -42,6 +42,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--methods", default=",".join(METHODS), help="ours, separated by commas")
     parser.add_argument("--peers", default=",".join(PEERS), help="others', where installed; '' for none")
     parser.add_argument("--seed", type=int, default=0, help="of planted games, and of the masks of tables")
+    parser.add_argument("--groups", default="", metavar="N,..", help="planted games of these sizes alone")
     parser.add_argument("--every", type=int, default=1, metavar="K", help="only every K-th case")
     parser.add_argument("--quick", action="store_true", help="alpha 2 alone, every fifth case, small costs")
     parser.add_argument(
@@ -66,7 +67,12 @@ def main() -> None:
     if options.games:
         sources["Tables"] = tables(options.games, (2.0,) if options.quick else (2.0, 8.0), options.seed)
     if options.planted or not (options.games or options.costs):
-        sources["Planted games"] = (planted(*cell, seed=options.seed) for cell in cells(options.quick))
+        sizes = [int(n) for n in options.groups.split(",") if n]
+        sources["Planted games"] = (
+            planted(*cell, seed=options.seed)
+            for cell in cells(options.quick)
+            if not sizes or cell[1] in sizes
+        )
     step = options.every * (5 if options.quick else 1)
     record = (Record.resumed if options.resume else Record)(options.json, options.seed)
     complete = False

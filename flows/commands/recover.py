@@ -26,6 +26,8 @@ def recover(
     from tasks.foreign import recover_from
 
     recovery = recover_from(Path(source), method=method, max_order=max_order, top=top)
+    if recovery.unknown:
+        click.echo(f"masks left out because some target has no value: {recovery.unknown}", err=True)
     if out:
         write_document(out, recovery.interactions)
     if json_wanted:

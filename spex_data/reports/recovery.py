@@ -33,6 +33,7 @@ class Recovery:
         predicted: float64[h, t], what the expansion says of them.
         interactions: The document of interactions.json.
         judged: The document of faithfulness.json.
+        unknown: Training masks without a value of some target, which were not decoded from.
     """
 
     decoded: Decoded
@@ -42,6 +43,7 @@ class Recovery:
     predicted: NDArray[np.float64]
     interactions: dict[str, Any]
     judged: dict[str, Any]
+    unknown: int
 
     def scores(self) -> dict[str, list[tuple[int, float]]]:
         """Held-out R2, Spearman and noise ceiling as metrics: the mean, then each target's."""
@@ -125,6 +127,7 @@ def recover_values(
         judged=faithfulness_document(
             study=study_name, target_names=table.targets, faithfulness=judged, surrogate=_surrogate(decoded)
         ),
+        unknown=len(table.replicates("train")[0]) - len(masks),
     )
 
 

@@ -318,6 +318,14 @@ class TestRecover:
         assert pair["value"] == pytest.approx(5.0, abs=0.2)
         assert json.loads((tmp_path / "found.json").read_text()) == json.loads(out)
 
+    def test_masks_without_a_value_are_left_out_and_counted(self, call, tmp_path):
+        rows = [f"{i:04b},{i}" for i in range(14)] + ["1110,", "1111,nan"]
+        (tmp_path / "v.csv").write_text("\n".join(["mask,value", *rows]) + "\n")
+        code, out, err = call("recover", "v.csv", "--method", "linear", "--json")
+        assert code == 0, err
+        assert "left out because some target has no value: 2" in err
+        assert json.loads(out)["targets"][0]["n_masks"] == 14
+
     def test_an_unknown_method_names_the_known(self, call, tmp_path):
         (tmp_path / "v.csv").write_text("mask,value\n" + "".join(f"{i:04b},{i}\n" for i in range(16)))
         code, _, err = call("recover", "v.csv", "--method", "oracle")

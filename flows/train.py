@@ -1,6 +1,6 @@
 """The GPU half of a study: fine-tune and measure; another deployment, on a machine without GPUs, decodes.
 
-prepare -> (design -> fine-tune and evaluate -> collect, in rounds) -> (start the deployment that decodes)
+prepare -> (design -> fine-tune and evaluate -> collect, in rounds) -> (simulate) -> (start what decodes)
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from pydantic import BaseModel
 from flows.attribution import AttributionParameters, deadline_of, fine_tune_missing
 from flows.execution import execution
 from flows.lenses import require_lens
+from flows.progress import say
 from flows.rounds import measured_in_rounds
 from flows.run_names import named_by
 from flows.stopping import Stopped
 from spex_data.values import writer_lock
 from tasks.prepare import prepare
+from tasks.surrogate import simulate
 
 
 class TrainResult(BaseModel, frozen=True):
@@ -66,6 +68,9 @@ def train(parameters: AttributionParameters, then: str = "") -> TrainResult | St
                     tracked,
                     lambda planned: fine_tune_missing(study, directory, planned, tracked, deadline),
                 )
+                if study.decoding.surrogate == "auto":
+                    # Here, where the model is: the flow that decodes loads none.
+                    say(simulate(directory, measured.table, tracked))
         except Stopped as stop:
             return Cancelled(message=str(stop))
     if then:

@@ -25,7 +25,7 @@ from spex_data.surrogate.features import anchored_features
 from spex_data.surrogate.gradients import Asked, margins_alone
 from spex_data.surrogate.margins import Pieces, cut_answers
 from spex_data.surrogate.simulation import TangentModel
-from spex_data.training import AdapterBank, LoraRecipe, adapted, encode_examples
+from spex_data.training import AdapterBank, LoraRecipe, adapted, encode_examples, fitting
 from spex_data.values import whole_file
 
 _PIECES = 4
@@ -164,7 +164,7 @@ def build_surrogate(
 
     Raises:
         TrainingError: The anchors are of another model or recipe, failed, or have margins that are not
-            finite.
+            finite; or memory ran out.
     """
     check_anchors(banks, base, recipe)
     started = time.process_time()
@@ -177,7 +177,7 @@ def build_surrogate(
         Pieces(training.lengths + answers.lengths),
         len(read),
     )
-    with adapted(base, recipe) as model:
+    with fitting(), adapted(base, recipe) as model:
         # An adapter just put on changes nothing: its B is 0, its head the base model's.
         start = margins_alone(model, base, asked)
         features, pull = anchored_features(model, base, recipe, asked, banks, seed)

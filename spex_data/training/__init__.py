@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spex_data.training.adapters import adapted
     from spex_data.training.encoding import EncodedExamples, encode_examples
     from spex_data.training.engine.forward import PreparedSequences
+    from spex_data.training.engine.memory import fitting
     from spex_data.training.engine.passes import PreparedExamples, prepare_examples
     from spex_data.training.engine.probe import PassChoice, probe_pass_size
     from spex_data.training.engine.scoring import bank_logits, prepare_scoring
@@ -30,6 +31,7 @@ _HOMES = {
     "bank_logits": "engine.scoring",
     "encode_examples": "encoding",
     "finetune_one": "reference",
+    "fitting": "engine.memory",
     "load_adapter_state": "peft_model",
     "PassChoice": "engine.probe",
     "PreparedExamples": "engine.passes",
@@ -54,6 +56,7 @@ __all__ = [
     "bank_logits",
     "encode_examples",
     "finetune_one",
+    "fitting",
     "load_adapter_state",
     "plain_adapter",
     "plain_examples",

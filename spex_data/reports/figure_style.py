@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -27,6 +28,8 @@ HELPS, HURTS = "#0072b2", "#d55e00"
 FONT = "DejaVu Sans"
 RESOLUTION = 160
 """Dots an inch of PNG files."""
+_KEY_HEIGHT = 0.2
+"""Inches from key to key."""
 _COMPRESSION = 3
 """Of PNG files: level 6 takes half as long again, and a tenth less room."""
 
@@ -100,6 +103,32 @@ def widths_of(words: Sequence[str], size: float) -> list[float]:
     pen = RendererAgg(1, 1, 72)
     font = FontProperties(family=FONT, size=size)
     return [pen.get_text_width_height_descent(one, font, False)[0] / 72 for one in words]
+
+
+def place_keys(
+    figure: Figure, keys: Sequence[Line2D], *, left: float, top: float, rows: int, wide: float = 0.0
+) -> None:
+    """Draws each key with its label, column by column, where it is said, in inches from the lower left.
+
+    A legend of matplotlib measures all of its words to find its place, and takes a fifth of a figure's time.
+
+    Args:
+        figure: The figure.
+        keys: A line each, whose label says what it stands for; its data are set here.
+        left: Where the keys of the first column begin.
+        top: Height of the first row's middle.
+        rows: Keys of a column.
+        wide: Width of a column.
+    """
+    for place, key in enumerate(keys):
+        column, row = divmod(place, rows)
+        x, y = left + column * wide, top - _KEY_HEIGHT * row
+        ends = [x + 0.16] if key.get_linestyle() == "None" else [x, x + 0.32]
+        key.set_data(ends, [y] * len(ends))
+        key.set_transform(figure.dpi_scale_trans)
+        figure.add_artist(key)
+        words = str(key.get_label())
+        figure.text(x + 0.44, y, words, va="center", size=8.5, transform=figure.dpi_scale_trans)
 
 
 def save_figure(figure: Figure, directory: str | Path, name: str) -> tuple[Path, Path]:

@@ -10,10 +10,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
 from spex_data.reports.effects_map import largest_rows, main_effects
-from spex_data.reports.figure_style import HELPS, INK, LINE, MUTED, framed_figure, house_style, widths_of
+from spex_data.reports.figure_style import (
+    HELPS,
+    INK,
+    LINE,
+    MUTED,
+    framed_figure,
+    house_style,
+    place_keys,
+    widths_of,
+)
 from spex_data.reports.labels import decimals, share, shorten, signed
 from spex_data.reports.results import Results, read_results
 from spex_data.reports.words import unit_words
@@ -24,6 +34,8 @@ MOST_NUMBERS = 24
 """Rows and columns up to which a heat map's cells hold their numbers."""
 _HURTS_TO_HELPS = ("#a84a00", "#f0b58a", "#f4f4f4", "#8fc0e0", "#00588a")
 _MINUS = "\u2212"
+_DIAGONAL: dict[str, Any] = {"color": MUTED, "lw": 1, "ls": (0, (4, 3))}
+_DOTS: dict[str, Any] = {"ms": 5, "color": HELPS, "alpha": 0.75, "mec": "none"}
 _NAME_SIZE, _SLANT = 8.5, 35
 """Points, and degrees by which the names of columns are turned."""
 
@@ -65,13 +77,9 @@ def predicted_against_actual(
                 color=LINE,
                 alpha=0.55,
                 lw=0,
-                label="one SD of training seeds",
             )
-        axes.plot(ends, ends, color=MUTED, lw=1, ls=(0, (4, 3)), label="perfect prediction")
-        axes.plot(
-            actual[known], predicted[known], "o", ms=5, color=HELPS, alpha=0.75, mec="none",
-            label=f"{int(known.sum())} held-out masks",
-        )  # fmt: skip
+        axes.plot(ends, ends, **_DIAGONAL)
+        axes.plot(actual[known], predicted[known], "o", **_DOTS)
         axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
         axes.locator_params(nbins=5)
         axes.set_xlabel(f"measured {measured} ({unit_words(unit)})")
@@ -79,10 +87,21 @@ def predicted_against_actual(
         judged = [f"R² {share(r2, minus=_MINUS)}"] if r2 is not None else []
         judged += [f"noise ceiling {share(noise_ceiling)}"] if noise_ceiling is not None else []
         axes.set_title("\n".join(filter(None, [shorten(target, 44), ", ".join(judged)])), loc="left")
-        axes.legend(loc="upper left", handlelength=1.6)
+        keys = _heldout_keys(int(known.sum()), banded=bool(seed_sd))
+        place_keys(figure, keys, left=1.12, top=3.9, rows=len(keys))
         axes.grid(color=LINE, lw=0.5)
         axes.set_axisbelow(True)
     return figure
+
+
+def _heldout_keys(masks: int, *, banded: bool) -> list[Line2D]:
+    """A key for every sign that the picture of held-out masks has."""
+    keys = [
+        Line2D([], [], label="perfect prediction", **_DIAGONAL),
+        Line2D([], [], ls="none", marker="o", label=f"{masks} held-out masks", **_DOTS),
+    ]
+    band = Line2D([], [], color=LINE, lw=7, alpha=0.55, label="one SD of training seeds")
+    return [band, *keys] if banded else keys
 
 
 def effects_heatmap(document: Mapping[str, Any] | Results, *, unit: str = "value") -> Figure:

@@ -14,7 +14,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from spex_data.reports.figure_style import HELPS, HURTS, INK, MUTED, PAPER, house_style
+from spex_data.reports.figure_style import HELPS, HURTS, INK, MUTED, PAPER, house_style, place_keys
 from spex_data.reports.graph_places import (
     Point,
     along,
@@ -96,7 +96,8 @@ def interaction_graph(document: Mapping[str, Any] | Results, target: str, *, uni
         title = f"{shorten(target, 60)}\neffects on the {unit_words(unit)}{_if_small(scene.result, results)}"
         figure.text(0.02, 1 - 0.08 / (height + beneath + _ABOVE), title, va="top", size=11)
         if keys:
-            figure.legend(handles=keys, loc="lower center", ncols=2, handlelength=2.6)
+            rows = math.ceil(len(keys) / 2)
+            place_keys(figure, keys, left=width / 2 - 2.75, top=0.2 * rows - 0.02, rows=rows, wide=2.9)
         else:
             axes.text(0.5, 0.5, "no effect was found", ha="center", color=MUTED, transform=axes.transAxes)
     return figure

@@ -272,8 +272,9 @@ def _reading(
     unit: str, lens: LensWords, *, tested: bool, marked: bool, scaled: bool, open_signs: bool
 ) -> Text:
     words = Text(style="dim")
+    measured = "its target's own unit" if unit == "value" else unit_words(unit)
     words.append(
-        f"effect: what the {lens.many} add together beyond their parts, in {unit_words(unit)}, mean over the "
+        f"effect: what the {lens.many} add together beyond their parts, in {measured}, mean over the "
         f"study's masks (lines without a number: single {lens.many})\n"
         f"Moebius: the same with no other {lens.one} present; full: with every other {lens.one} present"
     )

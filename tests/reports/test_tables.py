@@ -41,6 +41,13 @@ class TestInteractionsTable:
         text = printed(interactions_table(demo))
         assert "0.00" not in text
 
+    def test_the_unit_is_named_and_where_targets_have_several_said_to_be_their_own(self, demo):
+        named, own = (
+            " ".join(printed(interactions_table(demo, **unit)).split()) for unit in ({"unit": "log-odds"}, {})
+        )
+        assert "beyond their parts, in log-odds of the answer, mean over" in named
+        assert "beyond their parts, in its target's own unit, mean over" in own
+
     def test_colours_carry_nothing_that_the_words_do_not(self, demo):
         plain = printed(interactions_table(demo))
         console = Console(file=io.StringIO(), width=80, force_terminal=True, record=True)

@@ -86,7 +86,7 @@ def prepare(directory: str, tracked: TrackedRun, *, update: bool = False, extend
             f"was begun with other {' and '.join(refused)} than the study names now",
             where=str(folder.directory),
             # Whole commands, for `extend` has neither option.
-            instead=f"reuse the values still valid by `{folder.command()} --update`, or choose another folder:"
+            instead=f"reuse the values still valid by `{folder.command()} --update`, or take another folder:"
             f" `{folder.command('ANOTHER')}`",
         )
     write_parquet(grouping.to_table(), folder.groups)

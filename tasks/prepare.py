@@ -85,7 +85,9 @@ def prepare(directory: str, tracked: TrackedRun, *, update: bool = False, extend
         raise StoreError(
             f"was begun with other {' and '.join(refused)} than the study names now",
             where=str(folder.directory),
-            instead="choose another folder with --out, or write --update to reuse the values still valid",
+            # Whole commands, for `extend` has neither option.
+            instead=f"reuse the values still valid by `{folder.command()} --update`, or take another folder:"
+            f" `{folder.command('ANOTHER')}`",
         )
     write_parquet(grouping.to_table(), folder.groups)
     keep_value_function(folder, found.function)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-_ENTRIES = 4_000_000
+_ENTRIES = 1_000_000
 """Of gradients written out at a time."""
 
 

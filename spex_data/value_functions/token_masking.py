@@ -17,6 +17,7 @@ from spex_data.evaluation import Queries, Targets, encode_targets, values_from_l
 from spex_data.models import BaseModel, context_length
 from spex_data.models.memory import ran_out_of_memory
 from spex_data.value_functions.exact import exact_keys, in_parts, pass_tokens
+from spex_data.value_functions.model_checks import failed_on, require_alike
 from spex_data.value_functions.protocol import Measured
 from spex_data.value_functions.text_units import TextUnits
 
@@ -25,8 +26,6 @@ _MOST_LOGITS = 2**22
 """Logits held at once."""
 _MOST_ATTENTION = 2**24
 """Pairs of tokens in one pass: what the mask of an attention grows with."""
-_ROUNDING = 1e-3
-"""Share of the largest logit that a hidden word may change."""
 _MOST_MASKS = 4096
 """Masks whose sequences are held at once."""
 
@@ -123,25 +122,16 @@ class TokenMasking:
 
         Raises:
             TargetError: Targets about another text, or a text longer than the model reads.
-            ModelError: A tokenizer without the token that the masking needs, a model that fails on the text,
-                or one that reads what nothing should attend to.
+            ModelError: A tokenizer without the token that the masking needs, a model that fails on the whole
+                text, or one that reads what nothing should attend to.
         """
         _ = (self._queries, self._hidden_token)
         if self.masking != "mask-token" and not (self.units.unit_of < 0).any():
             _ = self._first_token
         completion = self._completions[0][0]
         whole = self._row(self._shown(np.ones(self.n_groups, dtype=np.bool_)), completion)
-        try:
-            with torch.inference_mode():
-                self._logits([whole])
-        except (RuntimeError, LookupError, ValueError, TypeError, NotImplementedError) as error:
-            if ran_out_of_memory(error):
-                raise
-            raise ModelError(
-                f"it fails on the text as it stands: {type(error).__name__}: {str(error).splitlines()[0]}",
-                where=self.base_model.source,
-                instead="use a sequence classifier or a causal model that transformers runs on such a text",
-            ) from error
+        with torch.inference_mode():
+            self._logits([whole])
         if self.masking == "attention":
             self._require_hiding(completion)
 
@@ -153,12 +143,7 @@ class TokenMasking:
         other = replace(row, tokens=np.where(row.visible, row.tokens, others))
         with torch.inference_mode():
             first, second = self._logits([row, other])
-        if bool(((first - second).abs() > _ROUNDING * first.abs().max()).any()):
-            raise ModelError(
-                "hidden words change its answer: it does not keep from reading what nothing attends to",
-                where=self.base_model.source,
-                instead="write features.masking: mask-token or deletion",
-            )
+        require_alike(self.base_model.source, first, second)
 
     @property
     def _outputs(self) -> int:
@@ -219,7 +204,20 @@ class TokenMasking:
             yield from (together[start : start + size] for start in range(0, len(together), size))
 
     def _logits(self, rows: Sequence[_Row]) -> list[torch.Tensor]:
-        """float[k, outputs] for each row; only the positions that are scored go through a causal head."""
+        """float[k, outputs] for each row.
+
+        Raises:
+            ModelError: The model fails on them.
+        """
+        try:
+            return self._read(rows)
+        except (RuntimeError, LookupError, ValueError, TypeError, NotImplementedError) as error:
+            if ran_out_of_memory(error):
+                raise
+            raise failed_on(self.base_model.source, len(rows[0].tokens), error) from error
+
+    def _read(self, rows: Sequence[_Row]) -> list[torch.Tensor]:
+        """The same as the model gives it; only the positions that are scored go through a causal head."""
         base = self.base_model
         inputs = {
             "input_ids": torch.from_numpy(np.stack([row.tokens for row in rows])).to(base.device),

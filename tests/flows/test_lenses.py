@@ -214,7 +214,7 @@ class TestBadInput:
         code, err = said("plan", lens_study(tmp_path / "s.json", "components"))
         assert code == 2
         assert "its components cannot be silenced" in err
-        assert "use one of BERT, RoBERTa, DistilBERT, GPT-2" in err
+        assert "use one of BERT, RoBERTa, DistilBERT, ModernBERT" in err
 
     def test_several_texts_that_cannot_be_read_are_said_at_once(self, call, tmp_path):
         rows = [{"prompt": "Ordek", "completion": "red"}, {"prompt": "Ordek " * 40, "completion": "red"}]

@@ -181,14 +181,14 @@ class TestOtherModels:
         function_of(kind, "attention").require_measurable()
 
     def test_a_model_that_fails_on_the_text_is_named_with_its_reason(self):
-        function = function_of("bert")
+        function = function_of("bert", text=SHORT)
 
         def broken(**_):
             raise IndexError("index 4 is out of bounds")
 
         model = replace(function.base_model, model=deepcopy(function.base_model.model))
         model.model.forward = broken
-        with pytest.raises(ModelError, match="fails on the text as it stands: IndexError: index 4"):
+        with pytest.raises(ModelError, match="fails on 6 tokens of the text: IndexError: index 4"):
             replace(function, base_model=model).require_measurable()
 
     def test_a_mask_whose_answer_is_no_number_has_failed_and_says_so(self):

@@ -6,9 +6,6 @@ non-negative weights of least squares out of fold (Breiman 1996, "Stacked regres
 were good on other games as far as the values leave them open. Interactions are the blend's: among its largest
 pairs are more of the true ones than among those of the best method. Only where masks were not drawn from a
 known law, so that intervals cannot be cross-fitted, they are listed from the method that is best out of fold.
-
-Methods and weights follow squared errors, so where values lie far out the blend is made of drawn in ones too,
-and taken where it predicts better (spex_data.decoding.wild_values); intervals are of the values as they are.
 """
 
 from __future__ import annotations
@@ -33,7 +30,6 @@ from spex_data.decoding.target_fit import TargetFit
 from spex_data.decoding.uncertainty.crossfit import FoldFits, blended, combined
 from spex_data.decoding.walsh_gp import WalshGp
 from spex_data.decoding.warped_gp import WarpedGp
-from spex_data.decoding.wild_values import better, drawn_in
 from spex_data.spectra import FourierExpansion
 
 SURROGATE = "surrogate-gp"
@@ -102,26 +98,16 @@ class Auto:
         """All methods on all targets, then a blend for each target.
 
         What a surrogate says is one more method. The blend is made with it and without it, and the one that
-        is better out of fold over all targets together is taken; values are then believed as they are.
+        is better out of fold over all targets together is taken.
         """
-        quick = self._made("fast")
-        first = quick.fit(problem)
-        fits = self._fits(problem, first)
-        blends = _blends({name: found for name, found in fits.items() if name != SURROGATE}, problem)
-        if SURROGATE in fits:
-            return _better(blends, _blends(fits, problem), problem.values)
-        tamed = drawn_in(
-            problem.values, _out_of_fold(first), lambda other: _out_of_fold(quick.fit(_of(problem, other)))
-        )
-        wild = np.flatnonzero((tamed != problem.values).any(axis=0))
-        again = _of(problem, tamed[:, wild])
-        if not len(wild) or 2 * sum(estimated_seconds(name, again) for name in fits) > self.cpu_seconds:
-            return blends
-        fits = self._fits(again, quick.fit(again))
-        return _calmed(blends, _blends(fits, again), problem.values, tamed, wild)
+        fits = self._fits(problem)
+        plain = _blends({name: found for name, found in fits.items() if name != SURROGATE}, problem)
+        if SURROGATE not in fits:
+            return plain
+        return _better(plain, _blends(fits, problem), problem.values)
 
-    def _fits(self, problem: Problem, fast: Sequence[TargetFit]) -> dict[str, Sequence[TargetFit]]:
-        """What the methods find that there is time for; `fast` has found already."""
+    def _fits(self, problem: Problem) -> dict[str, Sequence[TargetFit]]:
+        """What the methods find that there is time for."""
         left = self.cpu_seconds
         fits: dict[str, Sequence[TargetFit]] = {}
         for name in _METHODS:
@@ -130,45 +116,10 @@ class Auto:
             seconds = estimated_seconds(name, problem)
             if seconds <= left or name in _ALWAYS:
                 left -= seconds
-                fits[name] = fast if name == "fast" else self._made(name).fit(problem)
+                options = {} if self.max_order is None else {"max_order": self.max_order}
+                made = _METHODS[name](seed=self.seed, num_threads=self.num_threads, **options)
+                fits[name] = made.fit(problem)
         return fits
-
-    def _made(self, name: str) -> Algorithm:
-        options = {} if self.max_order is None else {"max_order": self.max_order}
-        return _METHODS[name](seed=self.seed, num_threads=self.num_threads, **options)
-
-
-def _of(problem: Problem, values: NDArray[np.float64]) -> Problem:
-    """The same masks with other values, of which no noise is known."""
-    return replace(problem, values=values, noise=None, features=None)
-
-
-def _calmed(
-    blends: Sequence[TargetFit],
-    tame: Sequence[TargetFit],
-    values: NDArray[np.float64],
-    tamed: NDArray[np.float64],
-    wild: NDArray[np.int64],
-) -> list[TargetFit]:
-    """Blends of the values as they are, or of drawn in ones where these predict the former better.
-
-    Args:
-        blends, tame: Of all targets, and of those with wild values.
-        values, tamed: float64[m, t].
-        wild: Places of targets with wild values.
-    """
-    found = list(blends)
-    before = _out_of_fold([blends[place] for place in wild.tolist()])
-    believed = better(values[:, wild], _out_of_fold(tame), before)
-    for place, fit, taken in zip(wild.tolist(), tame, believed.tolist(), strict=True):
-        if taken:
-            count = int((tamed[:, place] != values[:, place]).sum())
-            found[place] = replace(fit, settings={**fit.settings, "wild_values": count})
-    return found
-
-
-def _out_of_fold(fits: Sequence[TargetFit]) -> NDArray[np.float64]:
-    return np.stack([fit.out_of_fold for fit in fits if fit.out_of_fold is not None], axis=1)
 
 
 def _blends(fits: Mapping[str, Sequence[TargetFit]], problem: Problem) -> list[TargetFit]:

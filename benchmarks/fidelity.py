@@ -5,14 +5,14 @@
         [--keep DIR] [--json FILE] [--quick]
 
 On embedded worlds, really fine-tuned: the demo's groups cut into halves (32 groups, 8 questions), or planted
-texts of seven families (20 groups, 7 questions). R2 and LDS
-(Spearman) are on held-out masks that nothing was decoded from, over what seed noise allows; `saved` is how
-many times fewer fine-tunes reach what the plain method reaches, with the surrogate's own processor time
-(gradients and simulation) counted as fine-tunes; `planted` is the share of the pairs that complement each
-other by construction among as many of the largest positive pairs. `adaptive` chooses half of the masks
-after the first 32, in rounds that double them, and fine-tunes its own. Intervals are over worlds. --run: the
-same of a finished run of training.keep: all, from what it measured alone. What was measured is kept in DIR
-and FILE, so that the same command goes on where it was stopped.
+texts of seven families (20 groups, 7 questions). R2 and LDS (Spearman) are on held-out masks that nothing was
+decoded from, over what seed noise allows; `saved` is how many times fewer fine-tunes reach what the plain
+method reaches, with the surrogate's own processor time (gradients and simulation) counted as fine-tunes;
+`planted` is the share of the pairs that complement each other by construction among as many of the largest
+positive pairs. `adaptive` chooses half of the masks after the first 32, in rounds that double them, and
+fine-tunes its own. Intervals are over worlds. --run: the same of a finished run of training.keep: all, from
+what it measured alone. What was measured is kept in DIR and FILE, so that the same command goes on where it
+was stopped.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from spex_data.decoding.gaussian.fit import (
     without_folds,
 )
 from spex_data.decoding.gaussian.link import Link
-from spex_data.decoding.gaussian.projection import Projection, project_functions, project_table
+from spex_data.decoding.gaussian.projection import Projection, project_function, project_table
 from spex_data.decoding.problem import Problem
 from spex_data.decoding.support import centred_support, singles_and_largest
 from spex_data.decoding.target_fit import TargetFit
@@ -125,18 +125,14 @@ def _fit_one(
     factors = basis.factors(problem.masks[rows])
     whole = _warped(factors, values[rows], order, rng)
     ask = _Asked(problem, basis, whole, terms, seed)
-    kept = _largest(ask, whole.process.posterior, _PROJECTED_TERMS)
-    (projection,) = _projected(ask, [whole.process.posterior], kept)
+    kept, projection = _projected(ask, whole.process.posterior, _PROJECTED_TERMS)
     out_of_fold, fold_fits = None, None
     if len(rows) == len(values) and projection.fidelity >= _FAITHFUL:
         fold_of = folds(problem.labels, _FOLDS, seed=seed)
         parts = without_folds(whole.process, whole.scores(values), fold_of, order, rng)
-        out_of_fold = np.zeros(len(values))
-        # what is blended is an expansion, so that what it leaves out of the process is an error as well
-        for fold, part in enumerate(_projected(ask, parts, kept)):
-            mine = products(factors[fold_of == fold], kept)
-            out_of_fold[fold_of == fold] = part.intercept + mine @ part.coefficients
-        fold_fits = FoldFits(fold_of, tuple(_fold_fit(ask, part) for part in parts))
+        found = [_projected(ask, part, _FOLD_TERMS) for part in parts]
+        out_of_fold = _out_of_fold(whole, parts, found, projection.fidelity, factors, fold_of)
+        fold_fits = FoldFits(fold_of, tuple(_fold_fit(ask, *each) for each in found))
     score = None if out_of_fold is None else float(1 - ((values - out_of_fold) ** 2).mean() / values.var())
     most = min(_LISTED_TERMS, int(_LISTED_SHARE * len(values)))
     listed = singles_and_largest(kept, projection.coefficients, problem.n_groups, most)
@@ -168,37 +164,46 @@ class _Asked:
     seed: int
 
 
-def _fold_fit(ask: _Asked, part: Posterior) -> FourierExpansion:
-    kept = _largest(ask, part, _FOLD_TERMS)
-    (projection,) = _projected(ask, [part], kept)
-    most = kept_terms(ask.problem.n_targets)
-    return largest_terms(
-        ask.problem.n_groups, ask.basis, kept, projection.intercept, projection.coefficients, most
-    )
+def _out_of_fold(
+    whole: _Warped,
+    parts: Sequence[Posterior],
+    found: Sequence[tuple[tuple[Term, ...], Projection]],
+    fidelity: float,
+    factors: NDArray[np.float64],
+    fold_of: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """float64[m], what the expansion, and not the process, says of each fold without it.
+
+    What is blended is an expansion, so what it leaves out of the process is an error as well. It is told from
+    what the smaller expansions without a fold leave out there, and from how much more faithful the whole is.
+    """
+    lost = float(np.mean([1.0 - projection.fidelity for _, projection in found]))
+    share = float(np.sqrt(min(1.0, (1.0 - fidelity) / max(lost, 1e-12))))
+    predicted = np.zeros(len(factors))
+    for fold, (part, (kept, projection)) in enumerate(zip(parts, found, strict=True)):
+        mine = factors[fold_of == fold]
+        process = whole.predict(part, mine)
+        expanded = projection.intercept + products(mine, kept) @ projection.coefficients
+        predicted[fold_of == fold] = process + share * (expanded - process)
+    return predicted
 
 
-def _largest(ask: _Asked, posterior: Posterior, most: int) -> tuple[Term, ...]:
-    """All terms, or for many groups the single ones and the largest of the others."""
-    n = ask.problem.n_groups
+def _fold_fit(ask: _Asked, kept: tuple[Term, ...], projection: Projection) -> FourierExpansion:
+    n, most = ask.problem.n_groups, kept_terms(ask.problem.n_targets)
+    return largest_terms(n, ask.basis, kept, projection.intercept, projection.coefficients, most)
+
+
+def _projected(ask: _Asked, posterior: Posterior, most: int) -> tuple[tuple[Term, ...], Projection]:
+    """The nearest expansion of what some rows say: on all terms, or for many groups on the largest."""
+    n, p, basis = ask.problem.n_groups, ask.problem.distribution.p, ask.basis
+    coefficients = posterior.coefficients(ask.terms)
     if n <= CUBE:
-        return ask.terms
-    sizes = np.abs(posterior.coefficients(ask.terms))
+        latent = cube_table(posterior.intercept, ask.terms, coefficients, basis, n)
+        return ask.terms, project_table(ask.warped.value(latent), ask.terms, n, p)
+    sizes = np.abs(coefficients)
     sizes[:n] = np.inf
     chosen = np.sort(np.argsort(-sizes, kind="stable")[: max(n, most)])
-    return tuple(ask.terms[place] for place in chosen)
-
-
-def _projected(ask: _Asked, posteriors: Sequence[Posterior], kept: tuple[Term, ...]) -> list[Projection]:
-    """The expansions on some terms that are nearest to what some rows say, and others, and others again."""
-    n, p, basis, warped = ask.problem.n_groups, ask.problem.distribution.p, ask.basis, ask.warped
-    if n <= CUBE:
-        tables = [
-            cube_table(each.intercept, ask.terms, each.coefficients(ask.terms), basis, n)
-            for each in posteriors
-        ]
-        return [project_table(warped.value(table), kept, n, p) for table in tables]
-
-    def functions(factors: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.stack([warped.predict(each, factors) for each in posteriors], axis=1)
-
-    return project_functions(functions, kept, basis, n, p, ask.seed)
+    kept = tuple(ask.terms[place] for place in chosen)
+    return kept, project_function(
+        lambda factors: ask.warped.predict(posterior, factors), kept, basis, n, p, ask.seed
+    )

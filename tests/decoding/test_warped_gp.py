@@ -54,3 +54,12 @@ class TestWarpedGp:
         masks = rng.random((200, 10)) < 0.5
         values = np.exp(2.0 * masks[:, :6].sum(axis=1)) * (1.0 + 0.01 * rng.random(200))
         assert decoder("warped-gp", max_order=1).decode(masks, values).diagnostics.cv_r2 is None
+
+    def test_what_the_expansion_leaves_out_counts_in_its_score(self):
+        rng = np.random.default_rng(0)
+        weights, masks = rng.normal(size=40), rng.random((2400, 40)) < 0.5
+        values = np.tanh(0.3 * (masks - 0.5) @ weights)
+        found = decoder("warped-gp", max_order=2).decode(masks[:400], values[:400])
+        assert 0.9 < found.diagnostics.settings["fidelity"] < 0.97
+        score = r2(values[400:], found.evaluate(masks[400:]))
+        assert found.diagnostics.cv_r2 == pytest.approx(score, abs=0.01)

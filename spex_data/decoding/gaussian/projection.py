@@ -7,19 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.linalg import lsqr
 
 from spex_data.decoding.basis import Basis
 from spex_data.decoding.gaussian.cube import codes_of
 from spex_data.spectra import Term, products
 
-MaskFunctions = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""Factors float64[q, n_groups] of some masks -> float64[q, r], the values of r functions."""
+MaskFunction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""Factors float64[q, n_groups] of some masks -> float64[q]."""
 
 _ROWS_PER_TERM, _LEAST_ROWS, _CHECKED_ROWS = 4, 1000, 1000
 _STEPS = 40
-"""Of conjugate gradients at most; the columns are nearly orthogonal."""
-_PRECISION = 1e-12
-"""Of the squared slope, at which they end."""
+"""Of conjugate gradients; the columns are nearly orthogonal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +56,13 @@ def project_table(table: NDArray[np.float64], terms: tuple[Term, ...], n_groups:
     return Projection(float(spectrum[0]), kept, float((kept**2).sum()) / max(energy, 1e-300))
 
 
-def project_functions(
-    functions: MaskFunctions, terms: Sequence[Term], basis: Basis, n_groups: int, p: float, seed: int
-) -> list[Projection]:
+def project_function(
+    function: MaskFunction, terms: Sequence[Term], basis: Basis, n_groups: int, p: float, seed: int
+) -> Projection:
     """The same by regression on masks drawn by chance, for more groups than every mask can be asked of.
 
     Args:
-        functions: What is projected, each by itself.
+        function: What is projected.
         terms: k sets, () not among them.
         basis: Centred products at p.
         n_groups: n.
@@ -73,36 +72,11 @@ def project_functions(
     rng = np.random.default_rng(seed)
     count = max(_LEAST_ROWS, _ROWS_PER_TERM * len(terms))
     factors = basis.factors(rng.random((count + _CHECKED_ROWS, n_groups)) < p)
-    values = functions(factors)
-    columns, middle = products(factors[:count], terms), values[:count].mean(axis=0)
+    values = function(factors)
+    columns, middle = products(factors[:count], terms), float(values[:count].mean())
     means = columns.mean(axis=0)
-    found = _least_squares(columns - means, values[:count] - middle)
-    intercepts = middle - means @ found
+    found = lsqr(columns - means, values[:count] - middle, iter_lim=_STEPS)[0]
+    intercept = middle - float(means @ found)
     checked = values[count:]
-    errors = (checked - intercepts - products(factors[count:], terms) @ found).var(axis=0)
-    fidelity = 1.0 - errors / np.maximum(checked.var(axis=0), 1e-300)
-    return [
-        Projection(float(intercept), column, float(share))
-        for intercept, column, share in zip(intercepts, found.T, fidelity, strict=True)
-    ]
-
-
-def _least_squares(columns: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """float64[k, r] for columns float64[q, k] and values float64[q, r]: conjugate gradients, all at once."""
-    found = np.zeros((columns.shape[1], values.shape[1]))
-    left = values.copy()
-    slope = columns.T @ left
-    direction, size = slope.copy(), (slope**2).sum(axis=0)
-    enough = _PRECISION * size
-    for _ in range(_STEPS):
-        moved = columns @ direction
-        step = size / np.maximum((moved**2).sum(axis=0), 1e-300)
-        found += step * direction
-        left -= step * moved
-        slope = columns.T @ left
-        after = (slope**2).sum(axis=0)
-        if (after <= enough).all():
-            break
-        direction = slope + after / np.maximum(size, 1e-300) * direction
-        size = after
-    return found
+    error = checked - intercept - products(factors[count:], terms) @ found
+    return Projection(intercept, found, 1.0 - float(error.var() / max(checked.var(), 1e-300)))

@@ -12,7 +12,7 @@ from flows.commands import all_commands
 from flows.environment import be_quiet
 from flows.interrupts import listen
 from flows.stopping import Stopped
-from spex_data.errors import SpexDataError
+from spex_data.errors import OutageError, SpexDataError
 
 INTERRUPTED = 130
 
@@ -46,7 +46,7 @@ def main() -> None:
         from flows.terminal import print_error
 
         print_error(Console(stderr=True), error)
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, OutageError) else 2)
     except Exception as error:
         from flows.faults import PREFECT, explain
         from flows.terminal import print_error

@@ -66,6 +66,10 @@ class RunnerError(SpexDataError):
     """The flow cannot run where it was asked to, or cannot reach a server."""
 
 
+class OutageError(RunnerError):
+    """A server that answered when a run began does not any more: nothing that its user wrote is wrong."""
+
+
 class SeveralErrors(SpexDataError):
     """All that is wrong at once, one message a line."""
 

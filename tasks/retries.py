@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect.cache_policies import NO_CACHE
 
-from spex_data.errors import RunnerError, SpexDataError
+from spex_data.errors import OutageError, SpexDataError
 
 if TYPE_CHECKING:
     from prefect.states import State
@@ -65,7 +65,7 @@ def patiently(call: Callable[[], _Result], *, server: str, where: str) -> _Resul
         where: Its address, as the study names it.
 
     Raises:
-        RunnerError: It does not answer any more.
+        OutageError: It does not answer any more.
     """
     for delay in (*PATIENCE, None):
         try:
@@ -74,7 +74,7 @@ def patiently(call: Callable[[], _Result], *, server: str, where: str) -> _Resul
             if not is_passing(error):
                 raise
             if delay is None:
-                raise RunnerError(
+                raise OutageError(
                     f"{server} stopped answering ({str(error).splitlines()[0][:160]})",
                     where=where,
                     instead="start it again, then the same command: what was measured is kept",

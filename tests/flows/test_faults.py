@@ -8,7 +8,9 @@ import pytest
 from mlflow.exceptions import MlflowException
 from prefect.exceptions import CrashedRun
 
+from flows.cli import main
 from flows.faults import explain
+from spex_data.errors import OutageError, RunnerError
 
 
 def raised(cause: Exception, error: Exception) -> Exception:
@@ -59,3 +61,20 @@ class TestExplain:
     )
     def test_a_fault_of_ours_is_not_explained_away(self, error):
         assert explain(error) is None
+
+
+class TestExitCode:
+    """2 is for what a user wrote; a server that went away is none of that."""
+
+    @pytest.mark.parametrize(("kind", "code"), [(OutageError, 1), (RunnerError, 2)])
+    def test_an_outage_in_mid_run_ends_with_1_and_a_wrong_address_with_2(
+        self, kind, code, monkeypatch, capsys
+    ):
+        def fail(**_):
+            raise kind("stopped answering", where="tracking.uri = http://127.0.0.1:1")
+
+        monkeypatch.setattr("flows.cli.cli.main", fail)
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert stop.value.code == code
+        assert "tracking.uri" in capsys.readouterr().err

@@ -178,7 +178,7 @@ def _out_of_fold(
     what the smaller expansions without a fold leave out there, and from how much more faithful the whole is.
     """
     lost = float(np.mean([1.0 - projection.fidelity for _, projection in found]))
-    share = float(np.sqrt(min(1.0, (1.0 - fidelity) / max(lost, 1e-12))))
+    share = float(np.sqrt(np.clip((1.0 - fidelity) / max(lost, 1e-12), 0.0, 1.0)))
     predicted = np.zeros(len(factors))
     for fold, (part, (kept, projection)) in enumerate(zip(parts, found, strict=True)):
         mine = factors[fold_of == fold]

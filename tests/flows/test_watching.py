@@ -91,7 +91,8 @@ class TestCancelled:
     def test_a_run_cancelled_on_the_page_ends_cleanly_and_the_command_says_how_to_go_on(
         self, environment, prefect_server, tmp_path
     ):
-        long = {"budget": 2000, "heldout": 4, "heldout_seeds": 2}  # a fast machine is not done before anyone looks
+        # a fast machine is not done before anyone looks
+        long = {"budget": 2000, "heldout": 4, "heldout_seeds": 2}
         config = write_study(
             tmp_path / "c.yaml", name="cancelled", masks=long, runner={"kind": "inline", "chunk": 1}
         )

@@ -34,7 +34,6 @@ from tasks.prune import prune
 from tasks.recover import recover
 from tasks.report import report
 from tasks.run_folder import RunFolder
-from tasks.surrogate import simulate
 from tasks.tracking import TrackedRun
 from tasks.workers import n_workers
 
@@ -164,9 +163,6 @@ def _stages(
         lambda planned: fine_tune_missing(study, directory, planned, tracked, deadline),
     )
     table = measured.table
-    if study.decoding.surrogate == "auto":
-        tell(Progress("simulating masks"))
-        say(simulate(directory, table, tracked))
     tell(Progress("recovering interactions"))
     recovery = recover(directory, table, tracked, study.decoding.method)
     recovery = verified(study, directory, recovery, tracked, deadline)

@@ -15,6 +15,8 @@ from tasks.prepare import Prepared
 from tasks.recover import collect
 from tasks.rounds import judge_round
 from tasks.run_folder import RunFolder
+from tasks.simulated import listens
+from tasks.surrogate import simulate
 from tasks.tracking import TrackedRun
 
 FineTune = Callable[[Design], int]
@@ -67,6 +69,9 @@ def measured_in_rounds(
         failed = fine_tune(planned)
         reused, kept = reused + planned.done - before, kept + planned.kept
         table = collect(directory, failed, tracked)
+        if listens(study, study.decoding.method):
+            tell(Progress("simulating masks"))  # here, where the model is: a flow that decodes loads none
+            say(simulate(directory, table, tracked))
         if not study.in_rounds:
             return MeasuredStudy(table, planned.total, reused, kept, None)
         tell(Progress("judging the round"))

@@ -16,13 +16,11 @@ from pydantic import BaseModel
 from flows.attribution import AttributionParameters, deadline_of, fine_tune_missing
 from flows.execution import execution
 from flows.lenses import require_lens
-from flows.progress import say
 from flows.rounds import measured_in_rounds
 from flows.run_names import named_by
 from flows.stopping import Stopped
 from spex_data.values import writer_lock
 from tasks.prepare import prepare
-from tasks.surrogate import simulate
 
 
 class TrainResult(BaseModel, frozen=True):
@@ -68,9 +66,6 @@ def train(parameters: AttributionParameters, then: str = "") -> TrainResult | St
                     tracked,
                     lambda planned: fine_tune_missing(study, directory, planned, tracked, deadline),
                 )
-                if study.decoding.surrogate == "auto":
-                    # Here, where the model is: the flow that decodes loads none.
-                    say(simulate(directory, measured.table, tracked))
         except Stopped as stop:
             return Cancelled(message=str(stop))
     if then:

@@ -65,7 +65,7 @@ def recover_from(
         seed=study.seed,
         top=top,
         fdr=study.decoding.fdr,
-        features=simulated_values(folder, study, method, table.targets),
+        features=simulated_values(folder, study, method, table.targets, table.n_groups),
     )
     if not folder.verification.is_file():
         return recovery

@@ -17,6 +17,7 @@ from spex_data.values import ValueTable
 from tasks.inputs import plan_of
 from tasks.masks_so_far import design_so_far
 from tasks.run_folder import RunFolder
+from tasks.simulated import simulated_values
 
 MOST_TARGETS = 4
 """Targets, at equal distances, that the curve is a mean of: a decoder is fitted eight times to each."""
@@ -47,9 +48,12 @@ def expected_r2(study: StudyConfig, folder: RunFolder, function: SubsetTraining)
     ceilings = [noise_ceiling(replicates[:, :, target]) for target in range(len(chosen))]
     single = [noise_ceiling(replicates[:, :, target], 1.0).value for target in range(len(chosen))]
 
+    names = tuple(table.targets[target] for target in chosen)
+    features = simulated_values(folder, study, study.decoding.method, names, masks.shape[1])
+
     def fit(inside: NDArray[np.int64]) -> Any:
         found = decoder(study.decoding.method, seed=study.seed).decode(
-            masks[inside], values[inside], design=design.distribution
+            masks[inside], values[inside], design=design.distribution, features=features
         )
         return lambda outside: found.evaluate(masks[outside])
 

@@ -77,7 +77,7 @@ def recover(directory: str, table: ValueTable, tracked: TrackedRun, method: str)
             seed=study.seed,
             top=study.report.top,
             fdr=study.decoding.fdr,
-            features=simulated_values(folder, study, method, table.targets),
+            features=simulated_values(folder, study, method, table.targets, grouping.n_groups),
         )
         write_document(folder.interactions, recovery.interactions)
         write_document(folder.faithfulness, recovery.judged)

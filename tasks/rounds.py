@@ -18,6 +18,7 @@ from spex_data.values import ValueTable
 from tasks.masks_so_far import design_so_far, study_rounds
 from tasks.retries import TASK_OPTIONS
 from tasks.run_folder import RunFolder
+from tasks.simulated import simulated_values
 from tasks.tracking import TrackedRun, log_curves, log_files
 
 _CELLS = 40
@@ -65,6 +66,7 @@ def judge_round(directory: str, table: ValueTable, tracked: TrackedRun) -> Judge
         design=design,
         method=study.decoding.method,
         max_order=study.decoding.max_order,
+        features=simulated_values(folder, study, study.decoding.method, table.targets, grouping.n_groups),
         seeds_a_mask=1 if isinstance(study.training.seeds, str) else len(study.training.seeds),
         widths=goal is not None and goal.ci_width is not None,
         seed=study.seed,

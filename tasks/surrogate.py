@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from prefect import get_run_logger, task
 
 from spex_data.decoding import Simulated
-from spex_data.errors import StoreError, TrainingError
+from spex_data.errors import DecodingError, StoreError, TrainingError
 from spex_data.study import StudyConfig
 from spex_data.values import ValueTable
 from tasks.design import read_plan
@@ -30,6 +30,18 @@ _SIMULATED = 1000
 """Masks that are simulated: enough for expansions of pairs among some 40 groups."""
 _EVERY = 12
 """Up to so many groups every mask is."""
+_AMONG = 32
+"""First training masks that the anchors are among, so that more masks change none of them."""
+_UNFORESEEN = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 @task(
@@ -41,6 +53,8 @@ _EVERY = 12
 )
 def simulate(directory: str, table: ValueTable, tracked: TrackedRun) -> str:
     """Writes what the surrogate says, for `recover` to read; nothing where the study asks for none.
+
+    A surrogate is a help and no more: where it cannot be had the study is decoded without it.
 
     Args:
         directory: A run folder whose masks are measured.
@@ -56,11 +70,18 @@ def simulate(directory: str, table: ValueTable, tracked: TrackedRun) -> str:
         return ""
     try:
         said = _simulated(folder, study, table)
-    except TrainingError as error:
-        folder.simulated.unlink(missing_ok=True)
-        said = f"decoded without a surrogate: {error}"
-        get_run_logger().warning(said)
+    except (TrainingError, DecodingError) as error:
+        said = _without(folder, str(error))
+    except _UNFORESEEN as error:  # of a model that nobody has tried
+        said = _without(folder, f"{type(error).__name__}: {error}")
     log_params(tracked, {"surrogate": said})
+    return said
+
+
+def _without(folder: RunFolder, why: str) -> str:
+    folder.simulated.unlink(missing_ok=True)
+    said = f"decoded without a surrogate: {why}"
+    get_run_logger().info(said)
     return said
 
 
@@ -95,7 +116,7 @@ def _kept(folder: RunFolder, fingerprint: str) -> Surrogate | None:
 
 
 def _anchors(folder: RunFolder, function: SubsetTraining, count: int) -> list[AdapterBank]:
-    """Adapters of training masks far from each other, which the held-out masks have no part in."""
+    """Adapters of early training masks far from each other, which the held-out masks have no part in."""
     from spex_data.surrogate import spread_masks
     from spex_data.training import AdapterBank, bank_keys
 
@@ -103,7 +124,7 @@ def _anchors(folder: RunFolder, function: SubsetTraining, count: int) -> list[Ad
     rows = [row for row, role in enumerate(plan.roles) if role == "train" and plan.masks[row].any()]
     kept = find_kept(folder)
     keys = function.adapter_keys(plan.masks[rows], plan.seeds[rows])
-    places = [place for place, key in enumerate(keys) if key in kept]
+    places = [place for place, key in enumerate(keys) if key in kept][:_AMONG]
     if not places:
         raise TrainingError(
             "no adapter of a training mask is kept (training.keep)",

@@ -16,7 +16,7 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from spex_data.decoding import Decoded, Interaction, decoder
+from spex_data.decoding import Decoded, Interaction, Simulated, decoder
 from spex_data.masks import MaskDesign
 
 _RESAMPLES = 400
@@ -148,6 +148,7 @@ def known_so_far(
     design: MaskDesign,
     method: str,
     max_order: int,
+    features: Simulated | None = None,
     widths: bool = False,
     seeds_a_mask: int = 1,
     seed: int = 0,
@@ -161,11 +162,12 @@ def known_so_far(
         design: What the masks are.
         method: Name of the decoder.
         max_order: Largest set of an interaction.
+        features: What a surrogate says of masks, for a decoder that listens.
         widths: Whether widths of intervals are wanted.
         seeds_a_mask: Seeds that each of the values is a mean over.
         seed: Of decoder and bootstrap.
     """
-    found = decoder(method, seed=seed).decode(masks, values, design=design)
+    found = decoder(method, seed=seed).decode(masks, values, design=design, features=features)
     rows = np.ones(len(found.masks), dtype=np.bool_) if found.lawful is None else found.lawful
     judged = {target: fit.out_of_fold for target, fit in enumerate(found.fits) if fit.out_of_fold is not None}
     r2, r2_ci = (None, None)

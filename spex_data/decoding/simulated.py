@@ -74,7 +74,11 @@ class Simulated:
 
     @classmethod
     def load(cls, path: Path, targets: Sequence[str]) -> Simulated | None:
-        """Reads what `save` wrote; None where it is of other targets.
+        """Reads what `save` wrote of some targets; None where it does not know all of them.
+
+        Args:
+            path: The file.
+            targets: Names.
 
         Raises:
             StoreError: Not such a file.
@@ -88,7 +92,11 @@ class Simulated:
                 where=str(path),
                 instead="remove it and run again, or write decoding.surrogate: off",
             ) from error
-        return cls(masks, values) if names == list(targets) else None
+        if names == list(targets):
+            return cls(masks, values)
+        place = {name: at for at, name in enumerate(names)}
+        known = len(place) == len(names) and set(targets) <= set(place)
+        return cls(masks, values[:, [place[name] for name in targets]]) if known else None
 
 
 def check_features(features: Simulated, n_groups: int, n_targets: int) -> None:

@@ -201,17 +201,6 @@ def _method(decoding: DecodingConfig) -> Iterator[ConfigError]:
         )
 
 
-def _surrogate(decoding: DecodingConfig) -> Iterator[ConfigError]:
-    from spex_data.decoding import NAMES, WITH_FEATURES
-
-    if decoding.surrogate == "auto" and decoding.method in NAMES and decoding.method not in WITH_FEATURES:
-        yield ConfigError(
-            f"is auto, and only the decoder {WITH_FEATURES[0]} listens to one, not {decoding.method}",
-            where="decoding.surrogate",
-            instead="write off, or decoding.method: auto",
-        )
-
-
 def _runner(runner: RunnerConfig) -> Iterator[ConfigError]:
     clusters = ("dask", "ray")
     for name, given in (("address", runner.address), ("gpus", runner.gpus)):
@@ -248,7 +237,6 @@ CHECKS = (
     Check(("model.source", "data.task"), _model),
     Check(("training.schedule", "training.steps_per_epoch"), _steps),
     Check(("decoding.method",), _method),
-    Check(("decoding.surrogate", "decoding.method"), _surrogate),
     Check(("masks.scheme", "masks.p", "decoding.method"), coded_masks),
     Check(
         (

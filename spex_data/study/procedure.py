@@ -36,10 +36,11 @@ class DecodingConfig(Section):
         " is singled out.",
     )
     surrogate: Annotated[Literal["auto", "off"], BeforeValidator(_off)] = key(
-        "off",
+        "auto",
         accepts="auto or off",
-        description="`auto`: gradients at a few of the adapters kept tell what other masks would give; the"
-        " decoder `auto` listens where cross-validation says that it helps.",
+        description="`auto`: gradients at a few of the adapters kept tell what other masks would give, where"
+        " the lens is data, adapters are kept and the decoder is auto, which listens where"
+        " cross-validation says that it helps.",
     )
 
 

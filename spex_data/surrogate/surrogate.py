@@ -15,13 +15,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from spex_data.data import Examples
-from spex_data.errors import StoreError
+from spex_data.errors import StoreError, TrainingError
 from spex_data.evaluation import Targets, encode_targets
 from spex_data.groups import Grouping
 from spex_data.masks import mask_string
 from spex_data.models import BaseModel
 from spex_data.surrogate.anchors import check_anchors
-from spex_data.surrogate.features import anchored_features
+from spex_data.surrogate.features import WIDTH, anchored_features
 from spex_data.surrogate.gradients import Asked, margins_alone
 from spex_data.surrogate.margins import Pieces, cut_answers
 from spex_data.surrogate.simulation import TangentModel
@@ -30,6 +30,8 @@ from spex_data.values import whole_file
 
 _PIECES = 4
 """Pieces of a training answer at most, each one more pass back; a target's every token is one."""
+MOST_MARGINS = 60_000
+"""Pieces of answers in all: a gigabyte of features."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +172,7 @@ def build_surrogate(
     started = time.process_time()
     read, queries = encode_examples(base, examples), encode_targets(base, targets)
     training, answers = cut_answers(read.answers, _PIECES), cut_answers(queries.answers, None)
+    _check_size(len(training) + len(answers))
     asked = Asked(
         read.tokens + queries.tokens,
         read.answers + queries.answers,
@@ -193,6 +196,16 @@ def build_surrogate(
         fingerprint=surrogate_fingerprint(base, examples, targets, recipe, banks),
     )
     return replace(made, seconds=time.process_time() - started)
+
+
+def _check_size(margins: int) -> None:
+    if margins > MOST_MARGINS:
+        raise TrainingError(
+            f"keeps {WIDTH:,} numbers of each of {margins:,} pieces of answers, and knows no more than"
+            f" {MOST_MARGINS:,}",
+            where="decoding.surrogate",
+            instead="write off; or fewer examples in data, or shorter answers",
+        )
 
 
 def _pieces(lengths: Sequence[Sequence[int]]) -> Pieces:

@@ -17,6 +17,7 @@ from spex_data.surrogate import (
     surrogate_fingerprint,
 )
 from spex_data.surrogate import features as features_module
+from spex_data.surrogate import surrogate as surrogate_module
 from spex_data.value_functions import SubsetTraining
 from tests.training.tiny_models import quick_recipe, some_examples, some_groups, tiny_model
 
@@ -119,6 +120,13 @@ class TestSurrogate:
             for rows in ([0, 1], [0, 2])
         }
         assert len(prints) == 4
+
+    def test_more_examples_than_fit_are_refused_before_any_gradient_is_taken(self, llama, monkeypatch):
+        function, bank = llama
+        monkeypatch.setattr(surrogate_module, "MOST_MARGINS", 20)
+        monkeypatch.setattr(surrogate_module, "anchored_features", None)
+        with pytest.raises(TrainingError, match=r"keeps 4,096 numbers of each of [0-9]+ pieces.*than 20"):
+            built(function, bank)
 
     def test_a_sample_that_is_too_large_to_hold_is_computed_twice_to_the_same(self, llama, monkeypatch):
         function, bank = llama

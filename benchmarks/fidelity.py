@@ -60,23 +60,23 @@ Method = Callable[[FidelityWorld, int], Shot]
 """A method is a function of a world and a number of true fine-tunes, the first so many of its masks."""
 
 
-def _law(world: FidelityWorld) -> MaskDistribution:
+def law(world: FidelityWorld) -> MaskDistribution:
     return MaskDistribution("bernoulli", world.masks.shape[1], 0.5)
 
 
 def _plain(name: str) -> Method:
     def method(world: FidelityWorld, budget: int) -> Shot:
         masks, values = world.masks[:budget], world.values[:budget]
-        return Shot(decoder(name).decode(masks, values, design=_law(world)), 0.0)
+        return Shot(decoder(name).decode(masks, values, design=law(world)), 0.0)
 
     return method
 
 
 def _listening(make: Callable[[], Any]) -> Method:
     def method(world: FidelityWorld, budget: int) -> Shot:
-        features, seconds = _simulated(world)
+        features, seconds = simulated(world)
         masks, values = world.masks[:budget], world.values[:budget]
-        decoded = make().decode(masks, values, design=_law(world), features=features)
+        decoded = make().decode(masks, values, design=law(world), features=features)
         return Shot(decoded, seconds / world.seconds)
 
     return method
@@ -85,7 +85,7 @@ def _listening(make: Callable[[], Any]) -> Method:
 def _adaptive(surrogate: bool) -> Method:
     def method(world: FidelityWorld, budget: int) -> Shot:
         design, values = adaptive_masks(world, budget)
-        features, seconds = _simulated(world) if surrogate else (None, 0.0)
+        features, seconds = simulated(world) if surrogate else (None, 0.0)
         decoding = decoder("auto")
         decoded = decoding.decode(design.training, values, design=design, features=features)
         return Shot(decoded, seconds / world.seconds)
@@ -113,7 +113,7 @@ _DEFAULT = ("auto", "auto+surrogate", "adaptive", "adaptive+surrogate")
 _told: dict[str, tuple[Simulated, float]] = {}
 
 
-def _simulated(world: FidelityWorld) -> tuple[Simulated, float]:
+def simulated(world: FidelityWorld) -> tuple[Simulated, float]:
     """What a surrogate of 8 anchors among the first 32 masks says, and its processor seconds."""
     if world.name not in _told:
         function = world.function

@@ -1,8 +1,8 @@
 """How many true fine-tunes it takes to predict others, with and without a gradient surrogate.
 
     python benchmarks/fidelity.py [--kind halves | texts] [--worlds 1 2 3] [--rates 0.005 0.001] \\
-        [--budgets 32 64 128 256] [--methods auto auto+surrogate adaptive adaptive+surrogate] [--run DIR] \\
-        [--keep DIR] [--json FILE] [--quick]
+        [--budgets 32 64 128 256] [--methods auto auto+surrogate adaptive adaptive+surrogate] \\
+        [--run DIR [--draws K]] [--keep DIR] [--json FILE] [--quick]
 
 On embedded worlds, really fine-tuned: the demo's groups cut into halves (32 groups, 8 questions), or planted
 texts of seven families (20 groups, 7 questions). R2 and LDS (Spearman) are on held-out masks that nothing was
@@ -11,8 +11,9 @@ method reaches, with the surrogate's own processor time (gradients and simulatio
 `planted` is the share of the pairs that complement each other by construction among as many of the largest
 positive pairs. `adaptive` chooses half of the masks after the first 32, in rounds that double them, and
 fine-tunes its own. Intervals are over worlds. --run: the same of a finished run of training.keep: all, from
-what it measured alone. What was measured is kept in DIR and FILE, so that the same command goes on where it
-was stopped.
+what it measured alone; intervals are over K draws, each of which begins 64 masks further on (so that budgets
+of more than 64 share masks). What was measured is kept in DIR and FILE, so that the same command goes on
+where it was stopped.
 """
 
 from __future__ import annotations
@@ -187,7 +188,7 @@ def main() -> None:
     """Measures what FILE does not hold yet, and prints the table."""
     options = _arguments()
     if options.run:
-        options.kind, options.worlds, options.rates = "run", [options.run.name], ["as run"]
+        options.kind, options.worlds, options.rates = "run", list(range(options.draws)), ["as run"]
         options.methods = [name for name in options.methods if "adaptive" not in name]
     held: dict[str, Any] = json.loads(options.json.read_text()) if options.json.is_file() else {}
     for rate in options.rates:
@@ -195,7 +196,7 @@ def main() -> None:
             wanted = [(name, budget) for name in options.methods for budget in _budgets(options, name)]
             missing = [each for each in wanted if _key(options, seed, rate, *each) not in held]
             if missing and options.run:
-                world = finished_world(options.run)
+                world = finished_world(options.run, seed)
             elif missing:
                 most = max(budget for name in options.methods for budget in _budgets(options, name))
                 world = fidelity_world(options.kind, seed, rate, most, options.keep)
@@ -268,6 +269,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--budgets", type=int, nargs="*", default=[32, 64, 128, 256])
     parser.add_argument("--methods", nargs="*", default=_DEFAULT, choices=METHODS)
     parser.add_argument("--run", type=Path, metavar="DIR", help="a finished run that kept its adapters")
+    parser.add_argument(
+        "--draws", type=int, default=1, metavar="K", help="with --run: its masks from K places on"
+    )
     parser.add_argument("--keep", type=Path, default=Path("runs/fidelity"), metavar="DIR")
     parser.add_argument("--json", type=Path, default=Path("runs/fidelity.json"), metavar="FILE")
     parser.add_argument("--quick", action="store_true", help="one world, one rate, two budgets, single GPs")

@@ -107,16 +107,20 @@ def fidelity_world(kind: str, seed: int, rate: float, n_masks: int, folder: Path
     )
 
 
-def finished_world(folder: Path) -> FidelityWorld:
+def finished_world(folder: Path, draw: int = 0) -> FidelityWorld:
     """What a finished run measured, such as that of configs/banking77.yaml with training.keep: all.
 
     Nothing is fine-tuned but four masks, to know what a fine-tune costs.
+
+    Args:
+        folder: The run's.
+        draw: Its masks begin with the 64 times so-many-th, and go on with the first after the last.
     """
     run = RunFolder(folder)
     table, function = read_value_table(run.values), value_function(run)
     function = function.with_pass_size(run.adapters_per_pass())
     roles = np.array(table.roles)
-    train = np.flatnonzero(roles == "train")
+    train = np.roll(np.flatnonzero(roles == "train"), -_SPAN * draw)
     heldout, replicates = table.replicates("heldout")
     began = time.process_time()
     function(table.masks[train[:4]], table.seeds[train[:4]])
@@ -135,7 +139,7 @@ def finished_world(folder: Path) -> FidelityWorld:
         return [banks[at].select([rows[at]]) for at in spread_masks(masks, ANCHORS)]
 
     return FidelityWorld(
-        folder.name,
+        f"{folder.name}-{draw}",
         function,
         table.masks[train],
         table.values[train],

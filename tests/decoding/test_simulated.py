@@ -152,7 +152,7 @@ class TestBlend:
     """`auto` with and without, whichever is better out of fold."""
 
     def test_it_says_what_became_of_the_surrogate(self):
-        masks, values = drawn(60)
+        masks, values = drawn(40)
         found = decoder("auto").decode(masks, values, features=simulated()).diagnostics
         assert found.settings["surrogate"] == "used"
         assert found.settings[f"weight of {SURROGATE}"] > 0
@@ -164,6 +164,19 @@ class TestBlend:
         plain = decoder("auto").decode(masks, values)
         guided = decoder("auto").decode(masks, values, features=simulated(nonsense))
         assert r2(truth, guided.evaluate(unseen)) > r2(truth, plain.evaluate(unseen)) - 0.01
+
+    def test_each_target_decides_for_itself(self):
+        masks, values = drawn(40)
+        told, nothing = simulated(), simulated(nonsense)
+        both = Simulated(told.masks, np.concatenate([told.values, nothing.values], axis=1))
+        found = decoder("auto").decode(masks, np.stack([values, values], axis=1), features=both).diagnostics
+        for one in found:
+            within, without = (one.settings[f"cv_r2_{which}_surrogate"] for which in ("with", "without"))
+            better = 1 - within < 0.98 * (1 - without)
+            assert one.settings["surrogate"] == ("used" if better else "left out")
+            assert one.cv_r2 == (within if better else without)
+        assert found[0].settings["surrogate"] == "used"
+        assert found[0].cv_r2 > found[1].cv_r2
 
     def test_groups_that_never_vary_and_constant_targets_do_not_matter(self):
         masks, values = drawn(60)

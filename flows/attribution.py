@@ -29,7 +29,7 @@ from spex_data.values import writer_lock
 from tasks.artifacts import progress_shown
 from tasks.comparison import compare, set_aside
 from tasks.design import Design
-from tasks.prepare import prepare
+from tasks.prepare import Prepared, prepare
 from tasks.prune import prune
 from tasks.recover import recover
 from tasks.report import report
@@ -132,29 +132,25 @@ def execute(
         if died:
             say(f"taken over from {died}, which is dead")
         set_aside(folder, study)
+        before = folder.study.read_bytes() if folder.study.is_file() else None
         changed = folder.claim(study, update=update or extend)
         if changed:
             say(f"the study changed: {'; '.join(changed)}")
         try:
             with execution(study, folder, parent=parent) as tracked:
+                first = "reading data, making groups, loading the model"
+                tell(Progress(first if study.lens == "data" else "loading the model, finding what to mask"))
                 directory = str(folder.directory)
-                return _stages(study, directory, tracked, update=update, extend=extend, deadline=deadline)
+                with folder.kept_if_refused(before):
+                    prepared = prepare(directory, tracked, update=update, extend=extend)
+                return _stages(study, directory, prepared, tracked, deadline)
         except Stopped as stop:
             return Cancelled(message=str(stop))
 
 
 def _stages(
-    study: StudyConfig,
-    directory: str,
-    tracked: TrackedRun,
-    *,
-    update: bool,
-    extend: bool,
-    deadline: float | None,
+    study: StudyConfig, directory: str, prepared: Prepared, tracked: TrackedRun, deadline: float | None
 ) -> AttributionResult:
-    first = "reading data, making groups, loading the model"
-    tell(Progress(first if study.lens == "data" else "loading the model, finding what to mask"))
-    prepared = prepare(directory, tracked, update=update, extend=extend)
     measured = measured_in_rounds(
         study,
         directory,

@@ -56,13 +56,16 @@ def train(parameters: AttributionParameters, then: str = "") -> TrainResult | St
     folder = parameters.folder(study)
     directory, deadline = str(folder.directory.resolve()), deadline_of(study)
     with tags("spex-data", study.name), writer_lock(folder.directory):
+        before = folder.study.read_bytes() if folder.study.is_file() else None
         folder.claim(study, update=parameters.update)
         try:
             with execution(study, folder, stage="train") as tracked:
+                with folder.kept_if_refused(before):
+                    prepared = prepare(directory, tracked, update=parameters.update)
                 measured = measured_in_rounds(
                     study,
                     directory,
-                    prepare(directory, tracked, update=parameters.update),
+                    prepared,
                     tracked,
                     lambda planned: fine_tune_missing(study, directory, planned, tracked, deadline),
                 )

@@ -6,7 +6,8 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -17,7 +18,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from spex_data.errors import StoreError
+from spex_data.errors import SpexDataError, StoreError
 from spex_data.study import StudyConfig, config_differences, dump_study, load_study
 from spex_data.values import ValueStore, write_whole
 
@@ -243,6 +244,20 @@ class RunFolder:
             )
         write_whole(self.study, dump_study(study).encode())
         return changed
+
+    @contextmanager
+    def kept_if_refused(self, before: bytes | None) -> Iterator[None]:
+        """Within it an error of the user's leaves study.yaml as it was before the folder was claimed.
+
+        Args:
+            before: What it held; None if there was none.
+        """
+        try:
+            yield
+        except SpexDataError:
+            if before is not None:
+                write_whole(self.study, before)
+            raise
 
 
 @lru_cache(maxsize=4)

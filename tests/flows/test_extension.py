@@ -63,6 +63,16 @@ class TestExtend:
             assert err.startswith("error: ")
         assert len(executions(run)) == 1
 
+    def test_what_is_refused_later_leaves_the_study_as_it_was(self, call, run):
+        manifest = json.loads((run / "manifest.json").read_text())
+        manifest["hashes"]["groups"] = "of other files"
+        (run / "manifest.json").write_text(json.dumps(manifest))
+        before = (run / "study.yaml").read_bytes()
+        code, _, err = call("extend", "runs/tiny", "--masks", "20")
+        assert code == 2
+        assert "was begun with other groups than the study names now" in err
+        assert (run / "study.yaml").read_bytes() == before
+
 
 class TestRepeat:
     """A run is repeated from its manifest, stops when its hours are over, and says whether it agrees."""

@@ -34,7 +34,7 @@ from spex_data.spectra import FourierExpansion
 
 SURROGATE = "surrogate-gp"
 """The method that uses what a surrogate says."""
-_LEAST_GAIN = 0.02
+_LEAST_GAIN = 0.01
 """Share of a target's error out of fold that a surrogate must take away before it is believed."""
 _METHODS: Mapping[str, Callable[..., Algorithm]] = {
     "linear": Linear,

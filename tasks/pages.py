@@ -155,8 +155,22 @@ def method_of(folder: RunFolder, study: StudyConfig) -> dict[str, str]:
         f"{training.optimizer} at {training.learning_rate}, {training.schedule} schedule",
         "Masks": f"{masks.scheme}, p = {masks.p}; seeds {training.seeds}, study seed {study.seed}",
         "Decoder": f"{study.decoding.method}, sets up to {study.decoding.max_order} groups",
+        **_surrogate(folder),
         **ends,
         "Git": f"{git.get('revision', 'unknown')}{' with changes' if git.get('dirty') else ''}",
+    }
+
+
+def _surrogate(folder: RunFolder) -> dict[str, str]:
+    """For how many targets the decoder listened to simulated masks; nothing where there were none."""
+    judged = read_document(folder.faithfulness)["targets"] if folder.faithfulness.is_file() else []
+    told = [one["surrogate"] for one in judged if "surrogate" in one]
+    if not told:
+        return {}
+    heard = sum(one["used"] for one in told)
+    return {
+        "Surrogate": f"masks simulated by gradients at kept adapters; heard for {heard} of {len(told)}"
+        " targets, those that were predicted better for it out of fold"
     }
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from prefect.logging import disable_run_logger
 
+from spex_data.reports import write_document
 from spex_data.study import parse_study
 from spex_data.values import read_value_table
 from tasks import rounds
 from tasks.design import design
 from tasks.foreign import recover_from
 from tasks.measure import measure
+from tasks.pages import method_of
 from tasks.prepare import prepare
 from tasks.recover import collect
 from tasks.run_folder import RunFolder
@@ -57,6 +59,10 @@ class TestStage:
         judged = recover_from(run.directory, method=None, max_order=2, top=5).judged
         for target in judged["targets"]:
             assert set(target["surrogate"]) == {"used", "weight", "cv_r2", "cv_r2_without"}
+        write_document(run.faithfulness, judged)
+        heard = sum(target["surrogate"]["used"] for target in judged["targets"])
+        said = method_of(run, run.read_study())["Surrogate"]
+        assert f"heard for {heard} of {len(table.targets)} targets" in said
 
     def test_gradients_are_taken_once(self, run):
         simulated(run)

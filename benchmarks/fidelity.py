@@ -11,9 +11,9 @@ method reaches, with the surrogate's own processor time (gradients and simulatio
 `planted` is the share of the pairs that complement each other by construction among as many of the largest
 positive pairs. `adaptive` chooses half of the masks after the first 32, in rounds that double them, and
 fine-tunes its own. Intervals are over worlds. --run: the same of a finished run of training.keep: all, from
-what it measured alone; intervals are over K draws, each of which begins 64 masks further on (so that budgets
-of more than 64 share masks). What was measured is kept in DIR and FILE, so that the same command goes on
-where it was stopped.
+what it measured (adaptive masks are fine-tuned anew); intervals are over K draws, each of which begins 64
+masks further on (so that budgets of more than 64 share masks). What was measured is kept in DIR and FILE, so
+that the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -189,14 +189,13 @@ def main() -> None:
     options = _arguments()
     if options.run:
         options.kind, options.worlds, options.rates = "run", list(range(options.draws)), ["as run"]
-        options.methods = [name for name in options.methods if "adaptive" not in name]
     held: dict[str, Any] = json.loads(options.json.read_text()) if options.json.is_file() else {}
     for rate in options.rates:
         for seed in options.worlds:
             wanted = [(name, budget) for name in options.methods for budget in _budgets(options, name)]
             missing = [each for each in wanted if _key(options, seed, rate, *each) not in held]
             if missing and options.run:
-                world = finished_world(options.run, seed)
+                world = finished_world(options.run, seed, options.keep)
             elif missing:
                 most = max(budget for name in options.methods for budget in _budgets(options, name))
                 world = fidelity_world(options.kind, seed, rate, most, options.keep)

@@ -43,6 +43,7 @@ def _drawn(world: FidelityWorld) -> MaskDesign:
 
 def _measured(world: FidelityWorld, masks: NDArray[np.bool_], start: int) -> NDArray[np.float64]:
     """Values of a round, measured where they were not before."""
+    world.folder.mkdir(parents=True, exist_ok=True)
     file = world.folder / f"{world.name}-adaptive-{start:03d}-{len(masks)}.npz"
     if file.exists():
         with np.load(file, allow_pickle=False) as held:

@@ -42,7 +42,7 @@ class FidelityWorld:
         heldout: bool[h, n].
         replicates: float64[seeds, h, t].
         planted: Of each target the sets of halves that act together by construction; empty if nobody knows.
-        folder: Where its adapters are.
+        folder: Where values and adapters of further masks are kept.
         seconds: Processor time of a fine-tune.
         anchors: Gives the adapters, of the first masks, that a surrogate stands on.
     """
@@ -107,7 +107,7 @@ def fidelity_world(kind: str, seed: int, rate: float, n_masks: int, folder: Path
     )
 
 
-def finished_world(folder: Path, draw: int = 0) -> FidelityWorld:
+def finished_world(folder: Path, draw: int, keep: Path) -> FidelityWorld:
     """What a finished run measured, such as that of configs/banking77.yaml with training.keep: all.
 
     Nothing is fine-tuned but four masks, to know what a fine-tune costs.
@@ -115,6 +115,7 @@ def finished_world(folder: Path, draw: int = 0) -> FidelityWorld:
     Args:
         folder: The run's.
         draw: Its masks begin with the 64 times so-many-th, and go on with the first after the last.
+        keep: Where values and adapters of other masks are kept.
     """
     run = RunFolder(folder)
     table, function = read_value_table(run.values), value_function(run)
@@ -146,7 +147,7 @@ def finished_world(folder: Path, draw: int = 0) -> FidelityWorld:
         heldout,
         np.moveaxis(replicates, 1, 0),
         [[] for _ in table.targets],
-        folder,
+        keep,
         seconds,
         anchors,
     )

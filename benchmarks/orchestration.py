@@ -37,12 +37,22 @@ STAGES = {
     "prepare": "reading data",
     "design": "drawing masks",
     "fine-tune": "fine-tuning",
+    "simulate": "simulating masks",
     "recover": "recovering",
     "verify": "choosing what to retrain",
     "report": "writing the report",
 }
 """Name of a stage, and how the line begins that says so."""
-SHARES = {"start": 1, "prepare": 3, "design": 2, "fine-tune": 6, "recover": 2, "verify": 3, "report": 3}
+SHARES = {
+    "start": 1,
+    "prepare": 2,
+    "design": 2,
+    "fine-tune": 6,
+    "simulate": 2,
+    "recover": 2,
+    "verify": 3,
+    "report": 2,
+}
 """Of 20 kills."""
 CHUNK = 4
 ROW = "{:>4} {:<10}{:>8}{:>8}{:>9}{:>6}{:>10}  {}"
@@ -106,7 +116,7 @@ def write_study(home: Path, masks: int, **changes: Any) -> Path:
         "lora": {"rank": 4, "alpha": 8, "target_modules": ["q_proj", "v_proj"]},
         "training": {"epochs": 2, "batch_size": 16, "learning_rate": 0.005, "adapters_per_pass": CHUNK},
         "masks": {"budget": masks, "heldout": 4, "heldout_seeds": 2},
-        "decoding": {"method": "lasso"},
+        "decoding": {"method": "auto"},
         "runner": {"kind": "inline", "chunk": CHUNK},
         **changes,
     }  # fmt: skip

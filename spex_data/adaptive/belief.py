@@ -12,6 +12,7 @@ from spex_data.decoding.basis import centred
 from spex_data.decoding.gaussian.evidence import CONSTANT
 from spex_data.decoding.gaussian.fit import fit_gp, largest_order
 from spex_data.decoding.gaussian.kernel import kernel
+from spex_data.decoding.one_thread import one_thread
 
 _MAX_ORDER = 5
 _LEAST_NOISE = 1e-6
@@ -68,7 +69,8 @@ def beliefs(
     found = []
     for column in values.T:
         standard = (column - column.mean()) / column.std()
-        fit = fit_gp(seen, standard, order, np.random.default_rng(seed))
+        with one_thread():
+            fit = fit_gp(seen, standard, order, np.random.default_rng(seed))
         scales = fit.posterior.scales
         across = kernel(factors, seen, scales) + CONSTANT
         covariance = kernel(factors, factors, scales) + CONSTANT - across @ fit.precision @ across.T

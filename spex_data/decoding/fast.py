@@ -49,7 +49,7 @@ class Fast:
     Attributes:
         max_order: Largest set; at most 5, and less where sets times targets would be more than 5 million.
         seed: Of the folds, and of the rows taken where there are more than 1,500.
-        num_threads: Unused; linear algebra takes what the process allows it.
+        num_threads: Unused; linear algebra takes one.
     """
 
     max_order: int = 5

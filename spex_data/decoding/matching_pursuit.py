@@ -40,7 +40,7 @@ class MatchingPursuit:
     Attributes:
         max_order: Largest atom.
         seed: Of the folds.
-        num_threads: Unused; linear algebra takes what the process allows it.
+        num_threads: Unused; linear algebra takes one.
     """
 
     max_order: int = 3

@@ -14,6 +14,7 @@ from spex_data.decoding.fast import Fast
 from spex_data.decoding.lasso import Lasso
 from spex_data.decoding.linear import Linear
 from spex_data.decoding.matching_pursuit import MatchingPursuit
+from spex_data.decoding.one_thread import one_thread
 from spex_data.decoding.problem import Problem, checked_problem
 from spex_data.decoding.protocol import Algorithm, Decoder
 from spex_data.decoding.proxyspex import ProxySpex
@@ -142,7 +143,9 @@ class CheckingDecoder:
         algorithm = self.algorithm if len(places) > 1 else Linear()
         code = None if problem.code is None else problem.code.restricted(places)
         features = None if problem.features is None else problem.features.of(varies, places)
-        found = algorithm.fit(replace(problem, masks=problem.masks[:, places], code=code, features=features))
+        varying = replace(problem, masks=problem.masks[:, places], code=code, features=features)
+        with one_thread():
+            found = algorithm.fit(varying)
         return [fit.relabelled(problem.n_groups, places) for fit in found]
 
 

@@ -46,7 +46,7 @@ class Spex:
     Attributes:
         max_order: Largest set reported; sets of up to the code's degree are found and fitted with them.
         seed: Of the folds.
-        num_threads: Unused; linear algebra takes what the process allows it.
+        num_threads: Unused; linear algebra takes one.
     """
 
     max_order: int = 3

@@ -45,7 +45,7 @@ class SpikeSlab:
     Attributes:
         max_order: Largest atom.
         seed: Of the folds and of the walks.
-        num_threads: Unused; linear algebra takes what the process allows it.
+        num_threads: Unused; linear algebra takes one.
     """
 
     max_order: int = 4

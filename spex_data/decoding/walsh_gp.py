@@ -49,7 +49,7 @@ class WalshGp:
             sets, or sets times targets more than 5 million.
         seed: Of the folds, and of the rows taken where there are more than 300 to choose scales on, or more
             than 4,000 to solve for.
-        num_threads: Unused; linear algebra takes what the process allows it.
+        num_threads: Unused; linear algebra takes one.
     """
 
     max_order: int = 5

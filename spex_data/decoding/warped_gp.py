@@ -58,7 +58,7 @@ class WarpedGp:
         max_order: Largest set with a coefficient; at most 5, and less where that would be more than 50,000
             sets, or sets times targets more than 5 million.
         seed: Of the folds, of the rows taken where there are more than 4,000, and of the masks asked.
-        num_threads: Unused; linear algebra takes what the process allows it.
+        num_threads: Unused; linear algebra takes one.
     """
 
     max_order: int = 5

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -166,7 +167,7 @@ def build_surrogate(
 
     Raises:
         TrainingError: The anchors are of another model or recipe, failed, or have margins that are not
-            finite; or memory ran out.
+            finite; there are too many examples, the model fails, or memory ran out.
     """
     check_anchors(banks, base, recipe)
     started = time.process_time()
@@ -180,7 +181,7 @@ def build_surrogate(
         Pieces(training.lengths + answers.lengths),
         len(read),
     )
-    with fitting(), adapted(base, recipe) as model:
+    with _refusing(base.source), fitting(), adapted(base, recipe) as model:
         # An adapter just put on changes nothing: its B is 0, its head the base model's.
         start = margins_alone(model, base, asked)
         features, pull = anchored_features(model, base, recipe, asked, banks, seed)
@@ -196,6 +197,20 @@ def build_surrogate(
         fingerprint=surrogate_fingerprint(base, examples, targets, recipe, banks),
     )
     return replace(made, seconds=time.process_time() - started)
+
+
+@contextmanager
+def _refusing(source: str) -> Iterator[None]:
+    """Says in our own words that a model cannot be taken gradients of, such as one that nobody has tried."""
+    try:
+        yield
+    except (RuntimeError, LookupError, ValueError, TypeError) as error:
+        told = " ".join(str(error).split())[:300]
+        raise TrainingError(
+            f"the gradients of {source} cannot be taken: {type(error).__name__}: {told}",
+            where="decoding.surrogate",
+            instead="write off",
+        ) from error
 
 
 def _check_size(margins: int) -> None:

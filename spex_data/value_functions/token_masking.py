@@ -211,7 +211,7 @@ class TokenMasking:
         """
         try:
             return self._read(rows)
-        except (RuntimeError, LookupError, ValueError, TypeError, NotImplementedError) as error:
+        except (RuntimeError, LookupError, ValueError, TypeError) as error:
             if ran_out_of_memory(error):
                 raise
             raise failed_on(self.base_model.source, len(rows[0].tokens), error) from error
